@@ -1,0 +1,1 @@
+"""Which backbone, frozen how deep, tuned how, generalizes best - and is that difference real?"""

@@ -1,0 +1,1 @@
+"""Real checkpoints and data that ordinary wheels carry."""

@@ -1,0 +1,1 @@
+"""From a winner to a model that anybody can load."""

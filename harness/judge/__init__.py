@@ -1,0 +1,1 @@
+"""From fold scores to honest rankings."""

@@ -1,0 +1,1 @@
+"""One tuning method a file: which parameters train."""

@@ -1,0 +1,1 @@
+"""One metric a file: predictions, targets and row weights to a number."""

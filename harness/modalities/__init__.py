@@ -1,0 +1,1 @@
+"""How raw texts, pictures and sounds become tensors."""

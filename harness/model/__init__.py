@@ -1,0 +1,1 @@
+"""A pretrained network: loaded safely, cut at a depth, proven frozen."""

@@ -1,0 +1,1 @@
+"""One comparison, written in every format people paste."""

@@ -1,0 +1,1 @@
+"""Proposing candidates and driving them through folds."""

@@ -1,0 +1,1 @@
+"""What is predicted: encoded, scored by a loss, read back from outputs."""

@@ -1,0 +1,1 @@
+"""One task type a file: a modality joined with a target."""
