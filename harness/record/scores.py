@@ -1,0 +1,84 @@
+"""FoldJob, what a worker is asked, and FoldScore, what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.candidate import Candidate
+from harness.examples import Target
+
+FoldState = Literal["ok", "diverged", "oom", "timeout", "error"]
+TrialState = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldJob:
+    """One fit: a candidate of a study, or a baseline, on one fold of one repeat."""
+
+    study: str
+    task: str
+    backbone: str
+    arm: str
+    kind: Literal["arm", "baseline"]
+    trial: int
+    repeat: int
+    fold: int
+    candidate: Candidate | None  # None: a baseline, which has nothing to search
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """What a fold counts once under: (study, trial, repeat, fold)."""
+        return (self.study, self.trial, self.repeat, self.fold)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What a model says of each validation example: one value an example, of the kind the task's target owns."""
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...] | None
+    targets: tuple[Target, ...]
+    values: tuple[Target, ...]
+    labels: tuple[str, ...] = ()
+    probabilities: np.ndarray | None = None  # (examples, labels) float32, for targets that are classes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldScore:
+    """What one fit came to. Scores are in the metric's own direction; what a failed fit lacks is None."""
+
+    study: str
+    trial: int
+    repeat: int
+    fold: int
+    state: FoldState
+    error: str | None = None
+    freeze_depth: int | None = None
+    blocks: int | None = None
+    seed: int = 0
+    n_train: int = 0
+    metric: str = ""
+    train_score: float | None = None
+    valid_score: float | None = None
+    train_loss: float | None = None
+    valid_loss: float | None = None
+    metrics: tuple[tuple[str, float], ...] = ()  # every recorded metric on the validation part
+    epochs: int | None = None
+    steps: int | None = None
+    fit_s: float = 0.0
+    cpu_s: float = 0.0
+    trainable_parameters: int | None = None
+    peak_rss_bytes: int | None = None
+    shelf_hit: bool | None = None  # None: this fit does not use the shelf
+    frozen_proof: str | None = None  # the hash of what was frozen, equal before and after the fit
+    started_at: str = ""  # UTC, ISO 8601
+    host: str = ""
+    predictions: Predictions | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """What a fold counts once under: (study, trial, repeat, fold)."""
+        return (self.study, self.trial, self.repeat, self.fold)

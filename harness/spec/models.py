@@ -1,0 +1,193 @@
+"""The spec: what a user asks for, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, create_model
+from pydantic_core import PydanticCustomError
+
+from harness import plugins
+from harness.errors import did_you_mean
+from harness.spec.options import ArmOptions, DataOptions, Keys, Protocol, TaskOptions
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Baseline = Literal["majority", "classical", "generic", "probe"]
+BASELINES: tuple[Baseline, ...] = ("majority", "classical", "generic", "probe")
+
+
+class Backbone(Keys):
+    """A pretrained checkpoint, and how it is read."""
+
+    model: str
+    """`asset:NAME`, a folder, or a hub id."""
+    revision: str | None = None
+    """The hub revision: a branch, a tag or a commit."""
+    pooling: Literal["mean", "cls", "model"] = "mean"
+    """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or the
+    model's own."""
+    stem: Literal["trained", "frozen"] | None = None
+    """Whether freeze_depth 0 trains the stem too; frozen for speech and trained otherwise where none is given."""
+
+
+class Search(Keys):
+    """How candidates are proposed and when one is given up."""
+
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """How many distinct candidates a study asks for, pruned and failed ones included."""
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    """Who proposes: Optuna's TPE, chance, or every point of a grid."""
+    startup: Annotated[int, Field(ge=0)] = 5
+    """How many candidates are drawn at random before TPE learns, and complete before the pruner acts."""
+    pruner: Literal["median", "none"] = "median"
+    """Give a trial up when the mean of its folds so far is below the median of the other trials'."""
+    batch: Annotated[int, Field(ge=0)] = 0
+    """Ask this many candidates at a time and answer them together, for tables that do not depend on who finishes
+    first; 0 asks whenever a worker is free."""
+
+
+class Budget(Keys):
+    """When the suite must end; without it a suite runs until it is complete."""
+
+    hours: Annotated[float, Field(gt=0)] | None = None
+    """Start no new fold after this many hours."""
+    finish_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    """Start no new fold after this time of day (`07:00`), on the machine's own clock."""
+    minimum_trials: Annotated[int, Field(ge=1)] = 1
+    """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5)."""
+
+
+class Compute(Keys):
+    """What folds run on."""
+
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
+    """How many folds run at once: one for each core, or each GPU. One worker runs in the harness's own process."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """Threads of a worker; cores divided by workers where none is given."""
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    """GPUs that each worker claims; below 1 several workers share one."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """What blocks compute in; `auto` takes bfloat16 where the processor has it. Part of a result's identity."""
+    shelf: Literal["float32", "fp16", "off"] = "float32"
+    """How the activations of frozen blocks are stored; fp16 halves the space and moves logits by up to 2e-3."""
+    shelf_bytes: Annotated[int, Field(ge=0)] = 20_000_000_000
+    """How much disk the shelf may take; the activations used longest ago go first."""
+
+
+class Spec(Keys):
+    """A suite: tasks, backbones and arms, and how they are compared."""
+
+    version: Literal[1]
+    """The version of this format."""
+    name: Slug
+    """The suite's name, and its folder's name under results/."""
+    description: str = ""
+    """What the suite is for."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The number from which every random choice follows."""
+    tasks: Annotated[dict[Slug, TaskOptions], Field(min_length=1)]
+    """What is learned: data, type and metric, by name."""
+    backbones: Annotated[dict[Slug, Backbone], Field(min_length=1)]
+    """The pretrained checkpoints, by name; a task takes those of its modality."""
+    arms: Annotated[dict[Slug, ArmOptions], Field(min_length=1)]
+    """The search spaces that are compared, by name."""
+    baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = BASELINES
+    """What every table shows beside the arms."""
+    protocol: Protocol = Protocol()
+    """How examples are split."""
+    search: Search = Search()
+    """How candidates are proposed."""
+    budget: Budget = Budget()
+    """When the suite must end."""
+    compute: Compute = Compute()
+    """What folds run on."""
+
+
+def spec_model() -> type[Spec]:
+    """Return the spec's model, in which a task, an arm and a data source may be any plug-in known to this process."""
+    return _spec_model(tuple(plugins.names(kind) for kind in plugins.KINDS))
+
+
+@cache
+def _spec_model(_known: tuple[tuple[str, ...], ...]) -> type[Spec]:
+    data = _union("readers", _reader_of)
+    tasks = [
+        create_model(
+            f"Task_{name}", __base__=plugins.find("tasks", name).Options, __doc__=_doc("tasks", name), data=data
+        )
+        for name in plugins.names("tasks")
+    ]
+    tagged = (Annotated[model, Tag(name)] for model, name in zip(tasks, plugins.names("tasks"), strict=True))
+    task = Annotated[reduce(or_, tagged), Discriminator(_task_type_of)]
+    arm = _union("methods", _method_of)
+    return create_model(
+        "Spec",
+        __base__=Spec,
+        __doc__=Spec.__doc__,
+        tasks=Annotated[dict[Slug, task], Field(min_length=1)],  # type: ignore[valid-type]  # built at run time
+        arms=Annotated[dict[Slug, arm], Field(min_length=1)],  # type: ignore[valid-type]  # built at run time
+    )
+
+
+def _union(kind: plugins.Kind, discriminate: Any) -> Any:  # a type made at run time has no static type
+    options = (Annotated[plugins.find(kind, name).Options, Tag(name)] for name in plugins.names(kind))
+    return Annotated[reduce(or_, options), Discriminator(discriminate)]
+
+
+def _doc(kind: plugins.Kind, name: str) -> str | None:
+    doc: str | None = plugins.find(kind, name).Options.__doc__
+    return doc
+
+
+def _reader_of(raw: object) -> str:
+    """Return the reader that a `data` mapping names by one of its keys."""
+    if isinstance(raw, DataOptions):
+        return next(name for name in plugins.names("readers") if name in type(raw).model_fields)
+    readers = plugins.names("readers")
+    if not isinstance(raw, dict):
+        raise _fault(f"data must be a mapping with one of {', '.join(readers)}")
+    named = [key for key in raw if key in readers]
+    if len(named) == 1:
+        return str(named[0])
+    if named:
+        raise _fault(f"data names {len(named)} sources, {' and '.join(named)}; give one")
+    unknown = [str(key) for key in raw if key not in DataOptions.model_fields]
+    hint = next((hint for key in unknown if (hint := did_you_mean(key, readers))), "")
+    seen = f" (got '{unknown[0]}')" if unknown else ""
+    raise _fault(f"data names no source{seen}.{hint or ' Give one of ' + ', '.join(readers) + '.'}")
+
+
+def _task_type_of(raw: object) -> str:
+    if isinstance(raw, TaskOptions):
+        return raw.type
+    return _named(raw, "type", plugins.names("tasks"), default=None)
+
+
+def _method_of(raw: object) -> str:
+    if isinstance(raw, ArmOptions):
+        return raw.method
+    return _named(raw, "method", plugins.names("methods"), default="full")
+
+
+def _named(raw: object, key: str, known: Iterable[str], *, default: str | None) -> str:
+    known = tuple(known)
+    if raw is None and default:
+        return default
+    if not isinstance(raw, dict):
+        raise _fault("must be a mapping of keys to values")
+    name = raw.get(key, default)
+    if name is None:
+        raise _fault(f"needs the key '{key}': one of {', '.join(known)}")
+    if name not in known:
+        hint = did_you_mean(str(name), known) or f" Known: {', '.join(known)}."
+        raise _fault(f"unknown {key} '{name}'.{hint}")
+    return str(name)
+
+
+def _fault(message: str) -> PydanticCustomError:
+    return PydanticCustomError("value", "{message}", {"message": message})
+
+

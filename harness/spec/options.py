@@ -1,0 +1,111 @@
+"""The keys that every plug-in's part of a spec shares: a plug-in's `Options` extends one of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict
+
+from harness.spec import ranges
+
+
+class Keys(BaseModel):
+    """A part of a spec: unknown keys are errors, numbers are not strings, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+Words = Annotated[tuple[str, ...], Strict(False)]  # a YAML list; its words stay strict
+
+
+class DataOptions(Keys):
+    """Where examples come from; the reader's own key (csv, images, asset, …) names the source."""
+
+    text: str | Annotated[tuple[str, str], Strict(False)] | None = None
+    """The column that holds the text, or two columns for pairs of texts."""
+    label: str | None = None
+    """The column that holds what is to be predicted."""
+    id: str | None = None
+    """The column that names each example; without it an example is named by its content."""
+    group: str | None = None
+    """The column of what must not be split between folds: an author, a speaker, a patient."""
+    weight: str | None = None
+    """The column of non-negative example weights for the metrics."""
+    time: str | None = None
+    """The column that orders examples for the temporal scheme."""
+    split: str | None = None
+    """The column that says `train` or `test`, for `protocol.test: split`."""
+    on_bad: Literal["error", "drop"] = "error"
+    """What happens when a row cannot be used: stop and name the rows, or drop them and count them."""
+    take: Annotated[int, Field(ge=2)] | None = None
+    """Use a stratified sample of this many examples, drawn by the suite's seed."""
+
+
+class Protocol(Keys):
+    """How examples are split and what is repeated."""
+
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    """How many folds cross-validation has."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many times cross-validation is repeated, each time with other folds."""
+    stratify: Literal["auto"] | bool = "auto"
+    """Keep class shares alike in all folds; `auto` does so for labels that are classes."""
+
+
+class TaskOptions(Keys):
+    """A task: data, what is predicted, and how it is measured."""
+
+    type: str
+    """The task type's name."""
+    data: DataOptions
+    """Where the examples come from."""
+    metric: str | None = None
+    """The metric that ranks; the task type's first one where none is given."""
+    metrics: Words = ()
+    """Further metrics to record."""
+    protocol: Protocol | None = None
+    """Settings that replace the suite's protocol for this task."""
+
+
+class EarlyStopping(Keys):
+    """When to stop an epoch count that is chosen on a share of the training part, never on the scoring fold."""
+
+    patience: Annotated[int, Field(ge=1)] = 1
+    """Stop after this many epochs without improvement."""
+    share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
+    """The share of the fold's training part that chooses the epochs."""
+
+
+class ArmOptions(Keys):
+    """A named search space: what may vary, how deep to freeze, which regularizers."""
+
+    method: str = "full"
+    """The tuning method: which parameters train above the frozen depth."""
+    freeze_depth: ranges.FreezeDepth = 0
+    """How many blocks are frozen: 0 trains everything, `all` trains the head alone."""
+    head_lr: ranges.Rate = 1e-3
+    """The learning rate of the head."""
+    backbone_lr: ranges.Rate = 5e-5
+    """The learning rate of the trained blocks; not used where all blocks are frozen."""
+    layer_decay: ranges.Factor = 1.0
+    """The factor by which the learning rate shrinks with every block below the top one."""
+    weight_decay: ranges.Penalty = 0.01
+    """AdamW's decoupled weight decay; not applied to biases and norms."""
+    dropout: ranges.Share | None = None
+    """The dropout of the trained part; the checkpoint's own where none is given."""
+    label_smoothing: ranges.Share = 0.0
+    """How much probability the training targets give to the other classes."""
+    batch_norm: ranges.BatchNorm = "fixed"
+    """Whether BatchNorm's statistics in the trained part stay fixed or follow the batches."""
+    epochs: ranges.Count = 3
+    """How many times the training part is seen; the upper limit under early stopping."""
+    batch_size: ranges.Count = 32
+    """How many examples one step sees."""
+    warmup: ranges.Share = 0.1
+    """The share of steps over which the learning rates rise from 0."""
+    schedule: ranges.Schedule = "linear"
+    """How the learning rates fall to 0 after the warm-up."""
+    clip: ranges.Norm = 1.0
+    """The gradient norm above which gradients are scaled down."""
+    early_stopping: EarlyStopping | None = None
+    """Choose the number of epochs inside the training part; off where none is given."""

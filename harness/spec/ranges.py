@@ -1,0 +1,186 @@
+"""Values of a candidate that are fixed, or searched over a range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+Number = int | float
+Depth = int | Literal["half", "all"]
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range between two included ends, drawn uniformly on a `float`, `log` or `int` scale."""
+
+    scale: Literal["float", "log", "int"]
+    low: Number | Depth
+    high: Number | Depth
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A set of options, drawn uniformly."""
+
+    options: tuple[Scalar, ...]
+
+
+Value = Scalar | Span | Choice
+"""What stands in a spec: a number or word as it is, or what to draw it from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What one value of a candidate may be, in words and as a check; `check` returns the value or raises."""
+
+    words: str
+    check: Callable[[object], Scalar]
+    scales: tuple[str, ...]
+
+
+def as_yaml(value: Value) -> object:
+    """Return a value as it is written in a spec."""
+    if isinstance(value, Span):
+        return {value.scale: [value.low, value.high]}
+    if isinstance(value, Choice):
+        return {"choice": list(value.options)}
+    return value
+
+
+def read_value(raw: object, unit: Unit) -> Value:
+    """Return what a spec says about one value of a candidate: fixed, or searched."""
+    if isinstance(raw, (Span, Choice)):
+        return raw
+    if not isinstance(raw, dict):
+        return unit.check(raw)
+    known = ", ".join((*unit.scales, "choice"))
+    if len(raw) != 1 or not set(raw) <= {*unit.scales, "choice"}:
+        raise _fault(f"must be {unit.words}, or one range out of {known} (got {_show(raw)})")
+    ((scale, body),) = raw.items()
+    if scale == "choice":
+        return _read_choice(body, unit)
+    return _read_span(scale, body, unit)
+
+
+def _read_choice(body: object, unit: Unit) -> Choice:
+    if not isinstance(body, (list, tuple)) or not body:
+        raise _fault(f"choice needs a list of options (got {_show(body)})")
+    options = tuple(unit.check(option) for option in body)
+    if len(set(map(str, options))) < len(options):
+        raise _fault(f"choice names an option twice: {_show(body)}")
+    return Choice(options)
+
+
+def _read_span(scale: Literal["float", "log", "int"], body: object, unit: Unit) -> Span:
+    if not isinstance(body, (list, tuple)) or len(body) != 2:
+        raise _fault(f"{scale} needs two ends, [low, high] (got {_show(body)})")
+    low, high = (unit.check(end) for end in body)
+    if scale == "int":
+        for end in (low, high):
+            if isinstance(end, float):
+                raise _fault(f"int needs whole ends (got {_show(end)})")
+    if scale == "log" and isinstance(low, (int, float)) and low <= 0:
+        raise _fault(f"log needs a low end above 0 (got {_show(low)})")
+    if _order(low) > _order(high):
+        raise _fault(f"low end {_show(low)} is above high end {_show(high)}")
+    assert not isinstance(low, bool) and not isinstance(high, bool)
+    return Span(scale, low, high)  # type: ignore[arg-type]  # the unit's check has refused other words
+
+
+def _order(end: Scalar) -> float:
+    """Place "half" and "all" above every number: how many blocks they are is known only with the backbone."""
+    return {"half": math.inf, "all": math.inf}.get(end, math.nan) if isinstance(end, str) else float(end)
+
+
+def _number(words: str, low: float, high: float, *, whole: bool, open_low: bool = False) -> Unit:
+    def check(raw: object) -> Scalar:
+        if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not math.isfinite(raw):
+            raise _fault(f"must be {words} (got {_show(raw)})")
+        if whole and not float(raw).is_integer():
+            raise _fault(f"must be {words} (got {_show(raw)})")
+        if not low <= raw <= high or (open_low and raw == low):
+            raise _fault(f"must be {words} (got {_show(raw)})")
+        return int(raw) if whole else float(raw)
+
+    return Unit(words=words, check=check, scales=("int",) if whole else ("float", "log"))
+
+
+def _word(*options: str) -> Unit:
+    words = " or ".join(options)
+
+    def check(raw: object) -> Scalar:
+        if raw not in options:
+            raise _fault(f"must be {words} (got {_show(raw)})")
+        assert isinstance(raw, str)
+        return raw
+
+    return Unit(words=words, check=check, scales=())
+
+
+def _depth() -> Unit:
+    words = "a number of blocks from 0, 'half' or 'all'"
+
+    def check(raw: object) -> Scalar:
+        if raw in ("half", "all"):
+            assert isinstance(raw, str)
+            return raw
+        if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+            raise _fault(f"must be {words} (got {_show(raw)})")
+        return raw
+
+    return Unit(words=words, check=check, scales=("int",))
+
+
+def _searched(unit: Unit) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+    """Return the pydantic annotations of a field that is fixed or searched."""
+    ends: dict[str, object] = {"type": "array", "minItems": 2, "maxItems": 2}
+    ranges = [
+        {"type": "object", "additionalProperties": False, "required": [scale], "properties": {scale: ends}}
+        for scale in unit.scales
+    ]
+    options = {"type": "array", "minItems": 1}
+    choice = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["choice"],
+        "properties": {"choice": options},
+    }
+    fixed: dict[str, object] = {"type": ["number", "string"], "description": unit.words}
+    return (
+        BeforeValidator(lambda raw: read_value(raw, unit)),
+        PlainSerializer(as_yaml),
+        WithJsonSchema({"anyOf": [fixed, *ranges, choice]}),
+    )
+
+
+def _fault(message: str) -> PydanticCustomError:
+    return PydanticCustomError("value", "{message}", {"message": message})
+
+
+def _show(raw: object) -> str:
+    text = f"'{raw}'" if isinstance(raw, str) else str(raw)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+RATE = _number("a rate above 0 and at most 10", 0, 10, whole=False, open_low=True)
+PENALTY = _number("a number from 0 to 10", 0, 10, whole=False)
+SHARE = _number("a share from 0 up to 1", 0, 1, whole=False)
+FACTOR = _number("a factor above 0 and at most 1", 0, 1, whole=False, open_low=True)
+COUNT = _number("a whole number from 1 to 100000", 1, 100_000, whole=True)
+NORM = _number("a norm above 0", 0, 1e6, whole=False, open_low=True)
+
+Rate = Annotated[Value, *_searched(RATE)]
+Penalty = Annotated[Value, *_searched(PENALTY)]
+Share = Annotated[Value, *_searched(SHARE)]
+Factor = Annotated[Value, *_searched(FACTOR)]
+Count = Annotated[Value, *_searched(COUNT)]
+Norm = Annotated[Value, *_searched(NORM)]
+FreezeDepth = Annotated[Value, *_searched(_depth())]
+BatchNorm = Annotated[Value, *_searched(_word("fixed", "trained"))]
+Schedule = Annotated[Value, *_searched(_word("linear", "cosine"))]
