@@ -19,14 +19,14 @@ from typing import Literal
 
 from harness.errors import SpecError, did_you_mean
 
-Kind = Literal["readers", "tasks", "metrics", "methods"]
-KINDS: tuple[Kind, ...] = ("readers", "tasks", "metrics", "methods")
+Kind = Literal["readers", "tasks", "targets", "metrics", "methods"]
+KINDS: tuple[Kind, ...] = ("readers", "tasks", "targets", "metrics", "methods")
 
 _folders: list[Path] = []  # the process's --plugins folders; the one piece of mutable state, set before specs are read
 
 
 def add_folder(folder: Path) -> None:
-    """Make the plug-ins below `folder` known to this process; it holds `readers/`, `tasks/`, `metrics/`, `methods/`."""
+    """Make the plug-ins below `folder` known to this process; it holds `readers/`, `tasks/`, …."""
     folder = folder.resolve()
     if not any((folder / kind).is_dir() for kind in KINDS):
         raise SpecError(f"--plugins {folder}: holds none of the folders {', '.join(KINDS)}")

@@ -1,0 +1,72 @@
+"""One number an example."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import DataError
+from harness.examples import Target
+
+if TYPE_CHECKING:
+    import torch
+
+STRATIFIED = False
+
+
+def declare_labels(targets: Sequence[Target]) -> tuple[str, ...]:
+    """Return no labels; raises `DataError` naming the first targets that are not finite numbers, or if all are equal."""
+    bad = [(row, target) for row, target in enumerate(targets, start=1) if _number(target) is None]
+    if bad:
+        shown = ", ".join(f"'{target}' (example {row})" for row, target in bad[:10])
+        raise DataError(f"{len(bad)} labels are not finite numbers: {shown}")
+    if len({_number(target) for target in targets}) == 1:
+        raise DataError(f"all {len(targets)} examples have the value {targets[0]}: there is nothing to predict")
+    return ()
+
+
+def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
+    """Return the targets, (rows,) float64."""
+    assert not labels
+    return np.array([float(target) for target in targets], dtype=np.float64)
+
+
+def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int) -> None:
+    """Raise `DataError` if a training part holds one value alone."""
+    if np.ptp(targets) == 0:
+        raise DataError(f"a training part holds one value alone ({targets[0]:g}): use fewer than {folds} folds")
+
+
+def head_config(labels: tuple[str, ...]) -> dict[str, object]:
+    """Return the entries of a model's configuration that give its head one output."""
+    assert not labels
+    return {"num_labels": 1, "problem_type": "regression"}
+
+
+def loss(logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float) -> torch.Tensor:
+    """Return the mean squared error of (rows, 1) float logits; smoothing has no meaning for numbers."""
+    from torch.nn.functional import mse_loss
+
+    return mse_loss(logits.float()[:, 0], targets.float())
+
+
+def predict(logits: np.ndarray) -> np.ndarray:
+    """Return the predicted numbers, (rows,) float64."""
+    return logits[:, 0].astype(np.float64)
+
+
+def read_values(predictions: np.ndarray, labels: tuple[str, ...]) -> tuple[Target, ...]:
+    """Return the predicted numbers as they are."""
+    return tuple(float(value) for value in predictions)
+
+
+def _number(target: Target) -> float | None:
+    """Return the target as a number, or None if it is none."""
+    try:
+        value = float(target)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
