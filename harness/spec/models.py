@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, create_model
-from pydantic_core import PydanticCustomError
 
 from harness import plugins
-from harness.errors import did_you_mean
-from harness.spec.options import ArmOptions, DataOptions, Keys, Protocol, TaskOptions
+from harness.spec.choose import method_of, reader_of, task_type_of
+from harness.spec.options import ArmOptions, Keys, Protocol, TaskOptions
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+PATTERNS = {
+    SLUG: "small letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit",
+    TIME_OF_DAY: "a time of day such as '07:00'",
+}
+"""What the patterns of keys and values ask for, in words."""
+
+Slug = Annotated[str, Field(pattern=SLUG)]
 Baseline = Literal["majority", "classical", "generic", "probe"]
 BASELINES: tuple[Baseline, ...] = ("majority", "classical", "generic", "probe")
 
@@ -27,10 +33,10 @@ class Backbone(Keys):
     revision: str | None = None
     """The hub revision: a branch, a tag or a commit."""
     pooling: Literal["mean", "cls", "model"] = "mean"
-    """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or the
-    model's own."""
+    """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or
+    the model's own."""
     stem: Literal["trained", "frozen"] | None = None
-    """Whether freeze_depth 0 trains the stem too; frozen for speech and trained otherwise where none is given."""
+    """Whether freeze_depth 0 trains the stem too; else frozen for speech, trained otherwise."""
 
 
 class Search(Keys):
@@ -45,8 +51,8 @@ class Search(Keys):
     pruner: Literal["median", "none"] = "median"
     """Give a trial up when the mean of its folds so far is below the median of the other trials'."""
     batch: Annotated[int, Field(ge=0)] = 0
-    """Ask this many candidates at a time and answer them together, for tables that do not depend on who finishes
-    first; 0 asks whenever a worker is free."""
+    """Ask this many candidates at a time and answer them together, for tables that do not depend on who
+    finishes first; 0 asks whenever a worker is free."""
 
 
 class Budget(Keys):
@@ -54,7 +60,7 @@ class Budget(Keys):
 
     hours: Annotated[float, Field(gt=0)] | None = None
     """Start no new fold after this many hours."""
-    finish_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    finish_by: Annotated[str, Field(pattern=TIME_OF_DAY)] | None = None
     """Start no new fold after this time of day (`07:00`), on the machine's own clock."""
     minimum_trials: Annotated[int, Field(ge=1)] = 1
     """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5)."""
@@ -64,15 +70,15 @@ class Compute(Keys):
     """What folds run on."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
-    """How many folds run at once: one for each core, or each GPU. One worker runs in the harness's own process."""
+    """How many folds run at once: one for each core, or each GPU. One runs in the harness's process."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of a worker; cores divided by workers where none is given."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
     """GPUs that each worker claims; below 1 several workers share one."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """What blocks compute in; `auto` takes bfloat16 where the processor has it. Part of a result's identity."""
+    """What blocks compute in; `auto` takes bfloat16 where the processor has it. Part of a cell's identity."""
     shelf: Literal["float32", "fp16", "off"] = "float32"
-    """How the activations of frozen blocks are stored; fp16 halves the space and moves logits by up to 2e-3."""
+    """How the activations of frozen blocks are stored; fp16 halves the space, moves logits by up to 2e-3."""
     shelf_bytes: Annotated[int, Field(ge=0)] = 20_000_000_000
     """How much disk the shelf may take; the activations used longest ago go first."""
 
@@ -107,28 +113,31 @@ class Spec(Keys):
 
 
 def spec_model() -> type[Spec]:
-    """Return the spec's model, in which a task, an arm and a data source may be any plug-in known to this process."""
+    """Return the spec's model, in which tasks, arms and data may be any plug-in known to this process."""
     return _spec_model(tuple(plugins.names(kind) for kind in plugins.KINDS))
 
 
 @cache
 def _spec_model(_known: tuple[tuple[str, ...], ...]) -> type[Spec]:
-    data = _union("readers", _reader_of)
+    data = _union("readers", reader_of)
     tasks = [
         create_model(
-            f"Task_{name}", __base__=plugins.find("tasks", name).Options, __doc__=_doc("tasks", name), data=data
+            f"Task_{name}",
+            __base__=plugins.find("tasks", name).Options,
+            __doc__=_doc("tasks", name),
+            data=(data, _described(TaskOptions, "data")),
         )
         for name in plugins.names("tasks")
     ]
     tagged = (Annotated[model, Tag(name)] for model, name in zip(tasks, plugins.names("tasks"), strict=True))
-    task = Annotated[reduce(or_, tagged), Discriminator(_task_type_of)]
-    arm = _union("methods", _method_of)
+    task: Any = Annotated[reduce(or_, tagged), Discriminator(task_type_of)]
+    arm: Any = _union("methods", method_of)
     return create_model(
         "Spec",
         __base__=Spec,
         __doc__=Spec.__doc__,
-        tasks=Annotated[dict[Slug, task], Field(min_length=1)],  # type: ignore[valid-type]  # built at run time
-        arms=Annotated[dict[Slug, arm], Field(min_length=1)],  # type: ignore[valid-type]  # built at run time
+        tasks=(dict[Slug, task], _described(Spec, "tasks", min_length=1)),
+        arms=(dict[Slug, arm], _described(Spec, "arms", min_length=1)),
     )
 
 
@@ -142,52 +151,5 @@ def _doc(kind: plugins.Kind, name: str) -> str | None:
     return doc
 
 
-def _reader_of(raw: object) -> str:
-    """Return the reader that a `data` mapping names by one of its keys."""
-    if isinstance(raw, DataOptions):
-        return next(name for name in plugins.names("readers") if name in type(raw).model_fields)
-    readers = plugins.names("readers")
-    if not isinstance(raw, dict):
-        raise _fault(f"data must be a mapping with one of {', '.join(readers)}")
-    named = [key for key in raw if key in readers]
-    if len(named) == 1:
-        return str(named[0])
-    if named:
-        raise _fault(f"data names {len(named)} sources, {' and '.join(named)}; give one")
-    unknown = [str(key) for key in raw if key not in DataOptions.model_fields]
-    hint = next((hint for key in unknown if (hint := did_you_mean(key, readers))), "")
-    seen = f" (got '{unknown[0]}')" if unknown else ""
-    raise _fault(f"data names no source{seen}.{hint or ' Give one of ' + ', '.join(readers) + '.'}")
-
-
-def _task_type_of(raw: object) -> str:
-    if isinstance(raw, TaskOptions):
-        return raw.type
-    return _named(raw, "type", plugins.names("tasks"), default=None)
-
-
-def _method_of(raw: object) -> str:
-    if isinstance(raw, ArmOptions):
-        return raw.method
-    return _named(raw, "method", plugins.names("methods"), default="full")
-
-
-def _named(raw: object, key: str, known: Iterable[str], *, default: str | None) -> str:
-    known = tuple(known)
-    if raw is None and default:
-        return default
-    if not isinstance(raw, dict):
-        raise _fault("must be a mapping of keys to values")
-    name = raw.get(key, default)
-    if name is None:
-        raise _fault(f"needs the key '{key}': one of {', '.join(known)}")
-    if name not in known:
-        hint = did_you_mean(str(name), known) or f" Known: {', '.join(known)}."
-        raise _fault(f"unknown {key} '{name}'.{hint}")
-    return str(name)
-
-
-def _fault(message: str) -> PydanticCustomError:
-    return PydanticCustomError("value", "{message}", {"message": message})
-
-
+def _described(model: type[Keys], field: str, min_length: int | None = None) -> Any:
+    return Field(description=model.model_fields[field].description, min_length=min_length)

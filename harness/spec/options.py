@@ -12,9 +12,13 @@ from harness.spec import ranges
 class Keys(BaseModel):
     """A part of a spec: unknown keys are errors, numbers are not strings, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
+FILES = "files"  # marks a key whose value is a path; it must stay under the spec's folder
+SourcePath = Annotated[str, FILES]
 Words = Annotated[tuple[str, ...], Strict(False)]  # a YAML list; its words stay strict
 
 
@@ -31,10 +35,6 @@ class DataOptions(Keys):
     """The column of what must not be split between folds: an author, a speaker, a patient."""
     weight: str | None = None
     """The column of non-negative example weights for the metrics."""
-    time: str | None = None
-    """The column that orders examples for the temporal scheme."""
-    split: str | None = None
-    """The column that says `train` or `test`, for `protocol.test: split`."""
     on_bad: Literal["error", "drop"] = "error"
     """What happens when a row cannot be used: stop and name the rows, or drop them and count them."""
     take: Annotated[int, Field(ge=2)] | None = None
@@ -68,7 +68,7 @@ class TaskOptions(Keys):
 
 
 class EarlyStopping(Keys):
-    """When to stop an epoch count that is chosen on a share of the training part, never on the scoring fold."""
+    """How the number of epochs is chosen, on a share of the training part, never on the scoring fold."""
 
     patience: Annotated[int, Field(ge=1)] = 1
     """Stop after this many epochs without improvement."""

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from harness.spec.words import show
+
 Number = int | float
 Depth = int | Literal["half", "all"]
 Scalar = bool | int | float | str
@@ -61,7 +63,7 @@ def read_value(raw: object, unit: Unit) -> Value:
         return unit.check(raw)
     known = ", ".join((*unit.scales, "choice"))
     if len(raw) != 1 or not set(raw) <= {*unit.scales, "choice"}:
-        raise _fault(f"must be {unit.words}, or one range out of {known} (got {_show(raw)})")
+        raise _fault(f"must be {unit.words}, or one range out of {known} (got {show(raw)})")
     ((scale, body),) = raw.items()
     if scale == "choice":
         return _read_choice(body, unit)
@@ -70,26 +72,27 @@ def read_value(raw: object, unit: Unit) -> Value:
 
 def _read_choice(body: object, unit: Unit) -> Choice:
     if not isinstance(body, (list, tuple)) or not body:
-        raise _fault(f"choice needs a list of options (got {_show(body)})")
+        raise _fault(f"choice needs a list of options (got {show(body)})")
     options = tuple(unit.check(option) for option in body)
     if len(set(map(str, options))) < len(options):
-        raise _fault(f"choice names an option twice: {_show(body)}")
+        raise _fault(f"choice names an option twice: {show(body)}")
     return Choice(options)
 
 
 def _read_span(scale: Literal["float", "log", "int"], body: object, unit: Unit) -> Span:
     if not isinstance(body, (list, tuple)) or len(body) != 2:
-        raise _fault(f"{scale} needs two ends, [low, high] (got {_show(body)})")
+        raise _fault(f"{scale} needs two ends, [low, high] (got {show(body)})")
     low, high = (unit.check(end) for end in body)
     if scale == "int":
         for end in (low, high):
             if isinstance(end, float):
-                raise _fault(f"int needs whole ends (got {_show(end)})")
+                raise _fault(f"int needs whole ends (got {show(end)})")
     if scale == "log" and isinstance(low, (int, float)) and low <= 0:
-        raise _fault(f"log needs a low end above 0 (got {_show(low)})")
+        raise _fault(f"log needs a low end above 0 (got {show(low)})")
     if _order(low) > _order(high):
-        raise _fault(f"low end {_show(low)} is above high end {_show(high)}")
-    assert not isinstance(low, bool) and not isinstance(high, bool)
+        raise _fault(f"low end {show(low)} is above high end {show(high)}")
+    assert not isinstance(low, bool)
+    assert not isinstance(high, bool)
     return Span(scale, low, high)  # type: ignore[arg-type]  # the unit's check has refused other words
 
 
@@ -101,11 +104,11 @@ def _order(end: Scalar) -> float:
 def _number(words: str, low: float, high: float, *, whole: bool, open_low: bool = False) -> Unit:
     def check(raw: object) -> Scalar:
         if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not math.isfinite(raw):
-            raise _fault(f"must be {words} (got {_show(raw)})")
+            raise _fault(f"must be {words} (got {show(raw)})")
         if whole and not float(raw).is_integer():
-            raise _fault(f"must be {words} (got {_show(raw)})")
+            raise _fault(f"must be {words} (got {show(raw)})")
         if not low <= raw <= high or (open_low and raw == low):
-            raise _fault(f"must be {words} (got {_show(raw)})")
+            raise _fault(f"must be {words} (got {show(raw)})")
         return int(raw) if whole else float(raw)
 
     return Unit(words=words, check=check, scales=("int",) if whole else ("float", "log"))
@@ -116,7 +119,7 @@ def _word(*options: str) -> Unit:
 
     def check(raw: object) -> Scalar:
         if raw not in options:
-            raise _fault(f"must be {words} (got {_show(raw)})")
+            raise _fault(f"must be {words} (got {show(raw)})")
         assert isinstance(raw, str)
         return raw
 
@@ -131,7 +134,7 @@ def _depth() -> Unit:
             assert isinstance(raw, str)
             return raw
         if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
-            raise _fault(f"must be {words} (got {_show(raw)})")
+            raise _fault(f"must be {words} (got {show(raw)})")
         return raw
 
     return Unit(words=words, check=check, scales=("int",))
@@ -161,11 +164,6 @@ def _searched(unit: Unit) -> tuple[BeforeValidator, PlainSerializer, WithJsonSch
 
 def _fault(message: str) -> PydanticCustomError:
     return PydanticCustomError("value", "{message}", {"message": message})
-
-
-def _show(raw: object) -> str:
-    text = f"'{raw}'" if isinstance(raw, str) else str(raw)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 RATE = _number("a rate above 0 and at most 10", 0, 10, whole=False, open_low=True)

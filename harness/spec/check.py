@@ -1,0 +1,153 @@
+"""What no single value shows: whether the parts of a spec fit each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from types import ModuleType
+
+from harness import plugins
+from harness.errors import SpecError, did_you_mean
+from harness.spec.choose import reader_of
+from harness.spec.models import Spec
+from harness.spec.options import FILES, ArmOptions, TaskOptions
+from harness.spec.paths import is_folder, resolve_path
+from harness.spec.ranges import Span, as_yaml
+from harness.spec.words import Path, dotted, show
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at a path of a spec, said of the key or of its value."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+
+
+def check_spec(spec: Spec) -> tuple[Problem, ...]:
+    """Return what does not fit together; every part by itself is known to be right."""
+    return (
+        *(problem for name, task in spec.tasks.items() for problem in _check_task(name, task)),
+        *(problem for name, arm in spec.arms.items() for problem in _check_arm(name, arm, spec)),
+        *_check_backbones(spec),
+        *_check_suite(spec),
+    )
+
+
+def check_paths(spec: Spec, *, base: FilePath, allowed: Sequence[FilePath]) -> tuple[Problem, ...]:
+    """Return every path of a spec that leads out of its folder `base` and of the folders `allowed`."""
+    named: list[tuple[Path, str]] = []
+    for name, task in spec.tasks.items():
+        for key, field in type(task.data).model_fields.items():
+            if FILES in field.metadata:
+                named.append((("tasks", name, "data", key), getattr(task.data, key)))
+    for name, backbone in spec.backbones.items():
+        if is_folder(backbone.model, base):
+            named.append((("backbones", name, "model"), backbone.model))
+    return tuple(problem for path, text in named for problem in _check_path(path, text, base, allowed))
+
+
+def _check_path(path: Path, text: str, base: FilePath, allowed: Sequence[FilePath]) -> Iterator[Problem]:
+    try:
+        resolve_path(text, base=base, allowed=allowed, key=dotted(path))
+    except SpecError as error:
+        yield Problem(path, str(error))
+
+
+def _check_task(name: str, task: TaskOptions) -> Iterator[Problem]:
+    here: Path = ("tasks", name)
+    kind = plugins.find("tasks", task.type)
+    yield from _check_metrics(here, task, kind)
+    yield from _check_columns((*here, "data"), task, kind)
+
+
+def _check_metrics(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[Problem]:
+    paths: list[tuple[Path, str]] = [((*here, "metric"), task.metric)] if task.metric else []
+    paths += [((*here, "metrics", number), name) for number, name in enumerate(task.metrics)]
+    known = plugins.names("metrics")
+    fitting = [name for name in known if plugins.find("metrics", name).TARGETS == kind.TARGET]
+    for path, name in paths:
+        if name not in known:
+            hint = did_you_mean(name, fitting) or f" Known: {', '.join(fitting)}."
+            yield Problem(path, f"{dotted(path)}: unknown metric {show(name)}.{hint}")
+        elif name not in fitting:
+            targets = plugins.find("metrics", name).TARGETS
+            yield Problem(
+                path,
+                f"{dotted(path)}: '{name}' measures {targets}, and {task.type} predicts {kind.TARGET}; "
+                f"fitting: {', '.join(fitting)}",
+            )
+    for name in _repeated([name for _, name in paths]):
+        yield Problem(here, f"{dotted(here)}: the metric {show(name)} is named twice", at_key=True)
+
+
+def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[Problem]:
+    data, name = task.data, reader_of(task.data)
+    assert name is not None
+    reader = plugins.find("readers", name)
+    if kind.MODALITY not in reader.MODALITIES:
+        gives = " and ".join(reader.MODALITIES)
+        message = f"the reader '{name}' gives {gives}, and {task.type} needs {kind.MODALITY}"
+        yield Problem((*here, name), f"{dotted(here)}: {message}")
+        return
+    if reader.COLUMNS and data.label is None:
+        yield Problem(here, f"{dotted(here)}: needs the key 'label', the column to be predicted", at_key=True)
+    if reader.COLUMNS and kind.MODALITY == "text" and data.text is None:
+        yield Problem(here, f"{dotted(here)}: needs the key 'text', the column of the texts", at_key=True)
+    if kind.MODALITY != "text" and data.text is not None:
+        yield Problem((*here, "text"), f"{dotted((*here, 'text'))}: {task.type} has no texts", at_key=True)
+    roles = [
+        *(data.text if isinstance(data.text, tuple) else (data.text,)),
+        data.label,
+        data.id,
+        data.group,
+        data.weight,
+    ]
+    for column in _repeated([role for role in roles if role is not None]):
+        if column == data.label or roles[:2].count(column) > 1:
+            yield Problem(here, f"{dotted(here)}: the column {show(column)} is named twice", at_key=True)
+
+
+def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
+    here: Path = ("arms", name)
+    if name in (*spec.baselines, "majority", "classical", "generic", "probe"):
+        yield Problem(here, f"{dotted(here)}: a baseline has this name; choose another", at_key=True)
+    if spec.search.sampler != "grid":
+        return
+    for key in type(arm).model_fields:
+        value = getattr(arm, key)
+        if isinstance(value, Span) and value.scale != "int":
+            path = (*here, key)
+            yield Problem(
+                path,
+                f"{dotted(path)}: a grid needs a finite set, {{choice: [...]}} (got {show(as_yaml(value))})",
+            )
+
+
+def _check_backbones(spec: Spec) -> Iterator[Problem]:
+    for name, backbone in spec.backbones.items():
+        here: Path = ("backbones", name)
+        if backbone.model in ("", "asset:"):
+            path = (*here, "model")
+            yield Problem(
+                path, f"{dotted(path)} must be asset:NAME, a folder or a hub id (got {show(backbone.model)})"
+            )
+        if backbone.revision is not None and backbone.model.startswith("asset:"):
+            path = (*here, "revision")
+            yield Problem(path, f"{dotted(path)}: an asset is pinned and has no revision", at_key=True)
+
+
+def _check_suite(spec: Spec) -> Iterator[Problem]:
+    for name in _repeated(spec.baselines):
+        yield Problem(("baselines",), f"baselines: {show(name)} is named twice")
+    minimum, trials = spec.budget.minimum_trials, spec.search.trials
+    if minimum > trials:
+        message = f"budget.minimum_trials must be at most search.trials, {trials} (got {minimum})"
+        yield Problem(("budget", "minimum_trials"), message)
+
+
+def _repeated(words: Sequence[str]) -> list[str]:
+    return [word for word, count in Counter(words).items() if count > 1]

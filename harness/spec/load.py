@@ -1,0 +1,55 @@
+"""Load a spec: from YAML to one frozen value, or to all of its faults at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import Fault, SpecError
+from harness.spec.check import check_paths, check_spec
+from harness.spec.messages import describe, place_of
+from harness.spec.models import Spec, spec_model
+from harness.spec.overrides import apply
+from harness.spec.source import Source, parse
+
+
+def load_spec(path: Path | str, *, overrides: Sequence[str] = (), allowed: Sequence[Path] = ()) -> Spec:
+    """Return the spec in a YAML file, with `overrides` such as `tasks.reviews.metric=accuracy` laid over it.
+
+    Paths in the spec are relative to its folder and must stay in it, or in one of the folders `allowed`.
+    Raises `SpecError` with every fault at its line.
+    """
+    file = Path(path)
+    source = parse(_read(file), os.fspath(path))
+    for override in overrides:
+        apply(override, source)
+    spec, faults = _validate(source)
+    if spec is not None:
+        problems = [*check_spec(spec), *check_paths(spec, base=file.parent, allowed=allowed)]
+        faults += [place_of(found.path, source, key=found.at_key).fault(found.message) for found in problems]
+    faults += source.faults
+    if faults or spec is None:
+        raise SpecError(sorted(faults, key=lambda fault: (not fault.line, fault.line, fault.column)))
+    return spec
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _validate(source: Source) -> tuple[Spec | None, list[Fault]]:
+    model = spec_model()
+    if not isinstance(source.value, dict):
+        return None, [
+            place_of((), source).fault("a spec must be a mapping of keys to values; see `harness init`")
+        ]
+    try:
+        return model.model_validate(source.value), []
+    except ValidationError as error:
+        return None, describe(error, model, source)
