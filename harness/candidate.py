@@ -57,7 +57,9 @@ class Space:
 def resolve_space(arm: ArmOptions, blocks: int) -> Space:
     """Return the arm's space on a backbone of `blocks` blocks: `half` and `all` become numbers."""
     plain = [name for name in type(arm).model_fields if name not in ("method", "early_stopping")]
-    plain.sort(key=lambda name: name != "freeze_depth")  # the depth is suggested first: other values depend on it
+    plain.sort(
+        key=lambda name: name != "freeze_depth"
+    )  # the depth is suggested first: other values depend on it
     stopping = arm.early_stopping
     return Space(
         method=arm.method,
@@ -91,12 +93,13 @@ def count_candidates(space: Space) -> float:
     depth = dict(space.values)["freeze_depth"]
     others = [value for name, value in space.values if name not in ("freeze_depth", "backbone_lr")]
     backbone = _points(dict(space.values)["backbone_lr"])
-    depths = _depths(depth)
+    depths = list_depths(depth)
     frozen = sum(d == space.blocks for d in depths)
     return math.prod(_points(value) for value in others) * (frozen + (len(depths) - frozen) * backbone)
 
 
-def _depths(depth: Value) -> tuple[int, ...]:
+def list_depths(depth: Value) -> tuple[int, ...]:
+    """Return every number of blocks that a resolved depth may take, from the smallest."""
     if isinstance(depth, Span):
         return tuple(range(int(depth.low), int(depth.high) + 1))
     if isinstance(depth, Choice):

@@ -84,7 +84,9 @@ class Plan:
 def protocol_of(spec: Spec, task: str) -> Protocol:
     """Return the suite's protocol with the keys replaced that the task gives."""
     own = spec.tasks[task].protocol
-    return spec.protocol if own is None else spec.protocol.model_copy(update=own.model_dump(exclude_unset=True))
+    return (
+        spec.protocol if own is None else spec.protocol.model_copy(update=own.model_dump(exclude_unset=True))
+    )
 
 
 def expand(spec: Spec, survey: Survey) -> Plan:

@@ -20,7 +20,9 @@ def declare_labels(targets: Sequence[Target]) -> tuple[str, ...]:
     """Return the label set, sorted; raises `DataError` where there is nothing to tell apart."""
     labels = tuple(sorted({str(target) for target in targets}))
     if len(labels) < 2:
-        raise DataError(f"all {len(targets)} examples have the label '{labels[0]}': a classifier needs two classes")
+        raise DataError(
+            f"all {len(targets)} examples have the label '{labels[0]}': a classifier needs two classes"
+        )
     return labels
 
 

@@ -18,13 +18,15 @@ STRATIFIED = False
 
 
 def declare_labels(targets: Sequence[Target]) -> tuple[str, ...]:
-    """Return no labels; raises `DataError` naming the first targets that are not finite numbers, or if all are equal."""
+    """Return no labels; raises `DataError` naming targets that are not finite numbers, or if all are equal."""
     bad = [(row, target) for row, target in enumerate(targets, start=1) if _number(target) is None]
     if bad:
         shown = ", ".join(f"'{target}' (example {row})" for row, target in bad[:10])
         raise DataError(f"{len(bad)} labels are not finite numbers: {shown}")
     if len({_number(target) for target in targets}) == 1:
-        raise DataError(f"all {len(targets)} examples have the value {targets[0]}: there is nothing to predict")
+        raise DataError(
+            f"all {len(targets)} examples have the value {targets[0]}: there is nothing to predict"
+        )
     return ()
 
 
@@ -37,7 +39,9 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
 def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int) -> None:
     """Raise `DataError` if a training part holds one value alone."""
     if np.ptp(targets) == 0:
-        raise DataError(f"a training part holds one value alone ({targets[0]:g}): use fewer than {folds} folds")
+        raise DataError(
+            f"a training part holds one value alone ({targets[0]:g}): use fewer than {folds} folds"
+        )
 
 
 def head_config(labels: tuple[str, ...]) -> dict[str, object]:

@@ -1,0 +1,185 @@
+"""The bench: what stays warm between the folds of one task on one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness.examples import Examples, Modality
+from harness.learn.folds import split_examples
+from harness.learn.loop import Forward
+from harness.learn.seeds import Purpose, derive_seed
+from harness.learn.shelf import Activations, Rows, Shelf
+from harness.modalities.encoded import Encoded
+from harness.model.batch import call_logits
+from harness.model.cut import Manner, open_cut, prove_cut, run_to
+from harness.model.load import reset_head
+from harness.model.trunk import Trunk
+from harness.spec.models import Compute
+from harness.spec.options import Protocol
+
+Result = TypeVar("Result")
+
+PROOF_ROWS = 3  # with different lengths: a cut that mishandles padding shows on two already
+FILL_BATCH = 32
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Bench:
+    """Examples, their encoding, and one model that every fold starts from again."""
+
+    examples: Examples
+    targets: np.ndarray  # (rows,) class indices, or numbers
+    labels: tuple[str, ...]
+    modality: Modality
+    target: ModuleType  # the plug-in under harness/targets that owns the predictions
+    weights: np.ndarray  # (rows,) what each example counts in a metric
+    groups: np.ndarray  # (rows,) an index of each row's group
+    encoded: Encoded
+    lengths: np.ndarray  # (rows,)
+    processor: Any  # the checkpoint's tokenizer, image processor or feature extractor
+    model: nn.Module
+    fresh: frozenset[str]
+    trunk: Trunk
+    pristine: dict[str, torch.Tensor]
+    pooling: str  # mean, cls or model
+    protocol: Protocol
+    compute: Compute
+    seed: int
+    content: str  # the hash of weights, inputs and number format: the shelf's key
+    identity: str  # the hash of the examples: what split, order and head depend on
+    stem_frozen: bool
+    depths: tuple[int, ...]  # all that the suite's arms may freeze at
+    shelf: Shelf | None
+    manners: dict[int, Manner | None] = field(default_factory=dict)
+    opened: dict[str, Activations] = field(default_factory=dict)
+    splits: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return next(self.model.parameters()).device
+
+    def split(self, repeat: int) -> np.ndarray:
+        """Return the fold of each row in one repeat, (rows,) int64."""
+        if repeat not in self.splits:
+            classes = self.targets if self.target.STRATIFIED else None
+            self.splits[repeat] = split_examples(
+                self.examples, self.groups, classes, self.protocol, seed=self.seed, repeat=repeat
+            )
+        return self.splits[repeat]
+
+    def derive_seed(self, purpose: Purpose, *numbers: int) -> int:
+        """Return the seed for one purpose on this task's content."""
+        return derive_seed(self.seed, purpose, self.identity, *numbers)
+
+    def reset(self, head_seed: int) -> None:
+        """Put the model back to its pretrained weights, with a head drawn from `head_seed`."""
+        self.model.load_state_dict(self.pristine)
+        reset_head(self.model, self.fresh, head_seed)
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """Return the model's inputs for some rows, on its device."""
+        return {name: tensor.to(self.device) for name, tensor in self.encoded.batch(rows).items()}
+
+    def uses_shelf(self, depth: int) -> bool:
+        """Say whether fits at this depth start from stored activations: decided by content, never by eviction."""
+        if self.shelf is None or (depth == 0 and not self.stem_frozen):
+            return False
+        return self._manner(depth) is not None and self._shelf_bytes(depth) <= self.compute.shelf_bytes
+
+    def on_shelf(self, depth: int) -> bool:
+        """Say whether the activations at this depth are at hand already."""
+        return f"d{depth}" in self.opened
+
+    @contextmanager
+    def open_forward(self, depth: int) -> Iterator[Forward]:
+        """Give a function from rows to logits, through the shelf where it is used at this depth.
+
+        The weights below the cut must be the pretrained ones when it is opened.
+        """
+        if not self.uses_shelf(depth):
+            yield lambda rows: self._autocast(lambda: call_logits(self.model, self.batch(rows)))
+            return
+        states, manner = self._take(depth), self.manners[depth]
+        assert manner is not None
+        with open_cut(self.model, self.trunk, depth, manner) as cut:
+
+            def forward(rows: np.ndarray) -> torch.Tensor:
+                given = states.batch(rows).to(self.device), self.batch(rows)
+                logits = self._autocast(lambda: cut(*given)["logits"])
+                assert isinstance(logits, torch.Tensor)
+                return logits
+
+            yield forward
+
+    def _autocast(self, run: Callable[[], Result]) -> Result:
+        """Run something in the spec's precision; the loss and what it is computed from stay in float32."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._uses_bfloat16):
+            return run()
+
+    @property
+    def _uses_bfloat16(self) -> bool:
+        if self.compute.precision != "auto":
+            return self.compute.precision == "bfloat16"
+        if self.device.type == "cuda":
+            return torch.cuda.is_bf16_supported()
+        return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()
+
+    def _manner(self, depth: int) -> Manner | None:
+        """Return how the model can be cut at this depth, proven on one batch; None where it cannot."""
+        if depth not in self.manners:
+            batch = self.batch(self._proof_rows)
+            self.manners[depth] = prove_cut(self.model, self.trunk, depth, batch)
+        return self.manners[depth]
+
+    @property
+    def _proof_rows(self) -> np.ndarray:
+        order = np.argsort(self.lengths, kind="stable")
+        return order[np.linspace(0, len(order) - 1, PROOF_ROWS).astype(int)]
+
+    def _shelf_bytes(self, depth: int) -> int:
+        """Return how many bytes the activations of all rows take at a depth, from those of the proof's batch."""
+        rows = self._proof_rows
+        states = run_to(self.model, self.trunk, self.batch(rows), [depth])[depth]
+        numbers = states[0].numel() * len(self.examples)
+        if self._ragged(states, rows):
+            numbers = states[0, 0].numel() * int(self.lengths.sum())
+        return numbers * (2 if self.compute.shelf == "fp16" else 4)
+
+    def _ragged(self, states: torch.Tensor, rows: np.ndarray) -> bool:
+        """Say whether a state has one position for each of a row's tokens, so that padding need not be stored."""
+        return self.encoded.padding is not None and states.shape[1] == self.lengths[rows].max()
+
+    def _take(self, depth: int) -> Activations:
+        place = f"d{depth}"
+        if place not in self.opened:
+            assert self.shelf is not None
+            others = [f"d{other}" for other in self.depths if self.uses_shelf(other)]
+            self.opened[place] = self.shelf.take(self.content, place, others, self._fill)
+        return self.opened[place]
+
+    def _fill(self, places: Sequence[str]) -> Rows:
+        """Yield every row's activations at the given depths, all from one pass."""
+        depths = [int(place.removeprefix("d")) for place in places]
+        order = np.argsort(self.lengths, kind="stable")
+        for start in range(0, len(order), FILL_BATCH):
+            rows = order[start : start + FILL_BATCH]
+            states = run_to(self.model, self.trunk, self.batch(rows), depths)
+            arrays = {depth: tensor.float().cpu().numpy() for depth, tensor in states.items()}
+            ragged = {depth: self._ragged(tensor, rows) for depth, tensor in states.items()}
+            for place, row in enumerate(rows):
+                yield (
+                    int(row),
+                    {
+                        f"d{depth}": array[place, : self.lengths[row]] if ragged[depth] else array[place]
+                        for depth, array in arrays.items()
+                    },
+                )

@@ -1,0 +1,80 @@
+"""Features: what the untouched backbone makes of each example, one vector a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from harness.errors import ModelError
+from harness.learn.bench import FILL_BATCH, Bench
+from harness.model.trunk import evaluating
+
+
+def compute_features(bench: Bench) -> np.ndarray:
+    """Return the pooled output of the pretrained base model, (rows, width) float32; kept on the shelf.
+
+    Pooled as the spec's `pooling` says: the mean over unmasked positions or over a map, the first position, or the
+    model's own pooled output.
+    """
+    bench.reset(head_seed=0)
+    if bench.shelf is None:
+        return np.stack([vector for _, vector in sorted(_pool_rows(bench), key=lambda pair: pair[0])])
+    place = f"pooled-{bench.pooling}"
+    stored = bench.shelf.take(
+        bench.content,
+        place,
+        (),
+        lambda places: ((row, {place: vector[None]}) for row, vector in _pool_rows(bench)),
+    )
+    return stored.batch(np.arange(len(bench.examples)))[:, 0].numpy()
+
+
+def _pool_rows(bench: Bench) -> list[tuple[int, np.ndarray]]:
+    """Return (row, vector) for every row, run through the shelf where the deepest cut is on it."""
+    seen: list[Mapping[str, object]] = []
+    base = bench.model.get_submodule(bench.trunk.base)
+    handle = base.register_forward_hook(lambda module, args, output: seen.append(output))
+    order = np.argsort(bench.lengths, kind="stable")
+    vectors = []
+    try:
+        with evaluating(bench.model), torch.no_grad(), bench.open_forward(bench.trunk.blocks) as forward:
+            for start in range(0, len(order), FILL_BATCH):
+                rows = order[start : start + FILL_BATCH]
+                seen.clear()
+                forward(rows)
+                pooled = pool(seen[0], bench.batch(rows).get("attention_mask"), bench.pooling)
+                vectors += list(zip(rows.tolist(), pooled.float().cpu().numpy(), strict=True))
+    finally:
+        handle.remove()
+    return vectors
+
+
+def pool(output: Mapping[str, object], mask: torch.Tensor | None, pooling: str) -> torch.Tensor:
+    """Return one vector an example, (batch, width), of a base model's output.
+
+    `last_hidden_state` is (batch, positions, width), or a map of (batch, channels, height, width). `mask` is
+    (batch, positions) where positions are tokens. Raises `ModelError` where the model has nothing of that kind.
+    """
+    states = output["last_hidden_state"]
+    assert isinstance(states, torch.Tensor)
+    if pooling == "model":
+        own = output.get("pooler_output")
+        if not isinstance(own, torch.Tensor):
+            raise ModelError(
+                "pooling: model - this backbone has no pooled output of its own; use mean or cls"
+            )
+        return own.flatten(1)
+    if states.ndim == 4:
+        if pooling == "cls":
+            raise ModelError(
+                "pooling: cls - this backbone makes maps, which have no first position; use mean"
+            )
+        return states.mean(dim=(2, 3))
+    if pooling == "cls":
+        return states[:, 0]
+    if mask is None or mask.shape != states.shape[:2]:
+        return states.mean(dim=1)
+    weights = mask.to(states.dtype)[:, :, None]  # (batch, positions, 1)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)

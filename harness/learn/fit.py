@@ -1,0 +1,176 @@
+"""One fit: a candidate trained on some rows of a bench, with the proof that what was frozen stayed as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness import plugins
+from harness.candidate import Candidate
+from harness.learn.bench import Bench
+from harness.learn.groups import build_schedule, group_parameters
+from harness.learn.loop import Forward, Trained, compute_logits, count_steps, train
+from harness.model.frozen import Frozen, choose_frozen, digest_frozen, fix_batch_norm, freeze, settle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeds:
+    """What the three random parts of a fit follow from."""
+
+    head: int
+    order: int
+    dropout: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A trained model, still on its bench: valid until the next fit begins."""
+
+    trained: Trained
+    forward: Forward
+    trainable_parameters: int
+    frozen_proof: str
+
+
+class ThawError(AssertionError):
+    """What was frozen has changed: a bug of ours."""
+
+
+@contextmanager
+def fit_candidate(
+    bench: Bench,
+    candidate: Candidate,
+    rows: np.ndarray,
+    seeds: Seeds,
+    *,
+    watch: Callable[[Forward, int], bool] | None = None,
+) -> Iterator[Fitted]:
+    """Train from the pretrained weights and give the result, to be asked for logits before the block ends.
+
+    `watch(forward, epoch)` is called after each epoch and may stop the training. Raises `Diverged`.
+    """
+    model, depth = bench.model, candidate.freeze_depth
+    bench.reset(seeds.head)
+    frozen = choose_frozen(bench.trunk, depth, stem_frozen=bench.stem_frozen)
+    frozen = replace(frozen, names=_leave_trained(model, frozen, candidate))
+    before = digest_frozen(model, frozen.names)
+    with (
+        _set_dropout(model, candidate.dropout),
+        bench.open_forward(depth) as run,
+        freeze(model, frozen),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(seeds.dropout)
+        trained = _run_loop(bench, candidate, rows, seeds, frozen, run, watch)
+        yield Fitted(
+            trained=trained,
+            forward=run,
+            trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+            frozen_proof=before,
+        )
+    if digest_frozen(model, frozen.names) != before:
+        raise ThawError(f"frozen parameters or buffers changed at depth {depth}")
+
+
+def _run_loop(
+    bench: Bench,
+    candidate: Candidate,
+    rows: np.ndarray,
+    seeds: Seeds,
+    frozen: Frozen,
+    run: Forward,
+    watch: Callable[[Forward, int], bool] | None,
+) -> Trained:
+    model = bench.model
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    groups = group_parameters(named, candidate, level_of=bench.trunk.level_of, blocks=bench.trunk.blocks)
+    optimizer = torch.optim.AdamW(groups)
+    steps = count_steps(len(rows), candidate.batch_size, candidate.epochs)
+
+    def loss(logits: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
+        known = torch.from_numpy(bench.targets[batch]).to(logits.device)
+        value: torch.Tensor = bench.target.loss(logits, known, smoothing=candidate.label_smoothing)
+        return value
+
+    def set_modes() -> None:
+        model.train()
+        settle(model, frozen)
+        if candidate.batch_norm == "fixed":
+            fix_batch_norm(model)
+
+    return train(
+        set_modes,
+        run,
+        loss,
+        optimizer,
+        build_schedule(optimizer, candidate, steps=steps),
+        rows=rows,
+        lengths=bench.lengths,
+        batch_size=candidate.batch_size,
+        clip=candidate.clip,
+        epochs=candidate.epochs,
+        order_seed=seeds.order,
+        stop=None if watch is None else lambda epoch: watch(run, epoch),
+    )
+
+
+def choose_epochs(
+    bench: Bench, candidate: Candidate, rows: np.ndarray, inner: np.ndarray, seeds: Seeds
+) -> int:
+    """Return the number of epochs with the least loss on the `inner` rows of the training part, by early stopping.
+
+    `inner` marks the rows of `rows` that are held out, (rows,) bool. The fold that scores takes no part.
+    """
+    assert candidate.patience is not None
+    held_out, kept = rows[inner], rows[~inner]
+    losses: list[float] = []
+
+    def watch(forward: Forward, epoch: int) -> bool:
+        losses.append(
+            measure_loss(bench, compute_logits(bench.model, forward, held_out, bench.lengths), held_out)
+        )
+        return epoch - (int(np.argmin(losses)) + 1) >= candidate.patience
+
+    with fit_candidate(bench, candidate, kept, seeds, watch=watch):
+        return int(np.argmin(losses)) + 1
+
+
+def measure_loss(bench: Bench, logits: np.ndarray, rows: np.ndarray) -> float:
+    """Return the mean loss of some rows' logits, without smoothing."""
+    value = bench.target.loss(torch.from_numpy(logits), torch.from_numpy(bench.targets[rows]), smoothing=0.0)
+    return float(value)
+
+
+def _leave_trained(model: nn.Module, frozen: Frozen, candidate: Candidate) -> frozenset[str]:
+    """Return the frozen names, with those that the candidate's method leaves untrained above the depth."""
+    above = [name for name, _ in model.named_parameters() if name not in frozen.names]
+    return frozen.names | (frozenset(above) - plugins.find("methods", candidate.method).choose_trained(above))
+
+
+@contextmanager
+def _set_dropout(model: nn.Module, rate: float | None) -> Iterator[None]:
+    """Set every dropout to `rate`, None leaves the checkpoint's own; frozen parts stay in eval mode anyway.
+
+    A dropout is a layer, or a plain number called `dropout` that a forward reads from its module, as Whisper's do.
+    """
+    own = [(module, name, value) for module in model.modules() for name, value in _list_dropouts(module)]
+    if rate is not None:
+        for module, name, _ in own:
+            setattr(module, name, rate)
+    try:
+        yield
+    finally:
+        for module, name, value in own:
+            setattr(module, name, value)
+
+
+def _list_dropouts(module: nn.Module) -> list[tuple[str, float]]:
+    if isinstance(module, nn.Dropout):
+        return [("p", module.p)]
+    value = vars(module).get("dropout")
+    return [("dropout", value)] if isinstance(value, float) else []

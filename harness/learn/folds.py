@@ -1,0 +1,73 @@
+"""Folds: which part of cross-validation each example belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.errors import DataError
+from harness.examples import Examples
+from harness.learn.seeds import Purpose, derive_seed
+from harness.spec.options import Protocol
+
+
+def split_examples(
+    examples: Examples,
+    groups: np.ndarray,
+    classes: np.ndarray | None,
+    protocol: Protocol,
+    *,
+    seed: int,
+    repeat: int,
+) -> np.ndarray:
+    """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none."""
+    if protocol.stratify is True and classes is None:
+        raise DataError("protocol.stratify is true, but what is predicted has no classes: leave it at auto")
+    return split_folds(
+        examples.ids,
+        groups,
+        None if protocol.stratify is False else classes,
+        folds=protocol.folds,
+        seed=derive_seed(seed, Purpose.SPLIT, examples.digest(), repeat),
+    )
+
+
+def split_folds(
+    ids: Sequence[str], groups: np.ndarray, classes: np.ndarray | None, *, folds: int, seed: int
+) -> np.ndarray:
+    """Return the fold of each row, (rows,) int64; groups stay whole and class shares stay alike.
+
+    Groups are dealt out from the largest to the smallest, equals in the order of a hash of (seed, first id); each
+    goes to the fold that has the smallest share of the group's classes, then to the smallest fold. So the result
+    depends on ids, groups, classes and seed alone: not on the order of rows, nor on a library's version.
+    `groups` and `classes` are (rows,) int64; without classes only sizes are balanced.
+    """
+    kinds = np.zeros(len(ids), dtype=np.int64) if classes is None else classes
+    counts = np.zeros((int(groups.max()) + 1, int(kinds.max()) + 1))  # (groups, classes)
+    np.add.at(counts, (groups, kinds), 1)
+    _check(counts, folds)
+    first: dict[int, str] = {}
+    for name, group in sorted(zip(ids, groups.tolist(), strict=True)):
+        first.setdefault(group, name)
+    order = sorted(first, key=lambda group: (-counts[group].sum(), _hash(seed, first[group])))
+    totals = counts.sum(axis=0)
+    filled = np.zeros((folds, counts.shape[1]))
+    place = np.zeros(len(counts), dtype=np.int64)
+    for group in order:
+        crowding = (filled * (counts[group] / totals**2)).sum(axis=1)
+        place[group] = np.lexsort((filled.sum(axis=1), np.round(crowding, 12)))[0]
+        filled[place[group]] += counts[group]
+    return place[groups]
+
+
+def _check(counts: np.ndarray, folds: int) -> None:
+    """Raise `DataError` if there are fewer groups than folds, naming the largest number of folds that works."""
+    if len(counts) < folds:
+        advice = f"use at most {len(counts)} folds" if len(counts) > 1 else "give more groups"
+        raise DataError(f"{len(counts)} groups cannot make {folds} folds: {advice}")
+
+
+def _hash(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,118 @@
+"""Open a bench: read the data, load the checkpoint, encode one for the other."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness import plugins
+from harness.candidate import list_depths, resolve_space
+from harness.examples import group_keys
+from harness.learn.bench import Bench
+from harness.learn.shelf import Shelf
+from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
+from harness.modalities import find_modality
+from harness.modalities.encoded import Encoded
+from harness.model.load import digest_checkpoint, load_pretrained
+from harness.model.trunk import Trunk, find_trunk
+from harness.plan import protocol_of
+from harness.spec.models import Spec
+
+
+def open_bench(source: Source, task: str, backbone: str) -> Bench:
+    """Return the bench of one task on one backbone: seconds of work, done once in a worker."""
+    spec = source.spec()
+    kind = task_type(spec, task)
+    target = plugins.find("targets", kind.TARGET)
+    examples = read_examples(spec, task, base=source.base)
+    labels = target.declare_labels(examples.targets)
+    folder = find_checkpoint(spec, backbone, base=source.base, offline=source.offline)
+    modality = find_modality(kind.MODALITY)
+    processor = modality.load_processor(folder, spec.tasks[task], examples.inputs)
+    encoded = modality.encode(processor, examples.inputs)
+    model, fresh = load_adapted(folder, kind, labels, processor)
+    model = model.to(_choose_device(spec)).eval()
+    trunk = find_trunk(model, fresh=fresh, batch=_sample(encoded, next(model.parameters()).device))
+    return Bench(
+        examples=examples,
+        targets=target.encode(examples.targets, labels),
+        labels=labels,
+        modality=kind.MODALITY,
+        target=target,
+        weights=np.ones(len(examples)) if examples.weights is None else np.array(examples.weights),
+        groups=group_keys(examples),
+        encoded=encoded,
+        lengths=encoded.lengths if encoded.padding is not None else np.zeros(len(encoded), dtype=np.int64),
+        processor=processor,
+        model=model,
+        fresh=fresh,
+        trunk=trunk,
+        pristine={name: tensor.clone() for name, tensor in model.state_dict().items()},
+        pooling=spec.backbones[backbone].pooling,
+        protocol=protocol_of(spec, task),
+        compute=spec.compute,
+        seed=spec.seed,
+        content=_digest_content(digest_checkpoint(folder), encoded),
+        identity=examples.digest(),
+        stem_frozen=_freezes_stem(spec, backbone, kind),
+        depths=_list_all_depths(spec, trunk),
+        shelf=_open_shelf(spec, source.cache),
+    )
+
+
+def load_adapted(
+    folder: Path, kind: ModuleType, labels: tuple[str, ...], processor: Any
+) -> tuple[nn.Module, frozenset[str]]:
+    """Return a task type's model with a head for `labels`, and the names of its newly initialised parameters."""
+    modality = find_modality(kind.MODALITY)
+    target = plugins.find("targets", kind.TARGET)
+    settings = target.head_config(labels) | modality.adapt_config(folder, processor)
+    pretrained = load_pretrained(folder, kind.MODEL, **settings)
+    modality.adapt_model(pretrained.model, processor)
+    return pretrained.model, pretrained.fresh
+
+
+def _choose_device(spec: Spec) -> torch.device:
+    return torch.device("cuda" if spec.compute.gpus_per_worker and torch.cuda.is_available() else "cpu")
+
+
+def _sample(encoded: Encoded, device: torch.device) -> dict[str, torch.Tensor]:
+    return {
+        name: tensor.to(device) for name, tensor in encoded.batch(np.arange(min(2, len(encoded)))).items()
+    }
+
+
+def _freezes_stem(spec: Spec, backbone: str, kind: ModuleType) -> bool:
+    """Say whether depth 0 leaves the stem frozen; speech models' convolutions usually stay as they were."""
+    wanted = spec.backbones[backbone].stem
+    return kind.MODALITY == "audio" if wanted is None else wanted == "frozen"
+
+
+def _list_all_depths(spec: Spec, trunk: Trunk) -> tuple[int, ...]:
+    """Return every depth at which some arm may freeze: all of them are shelved in one pass."""
+    spaces = (resolve_space(arm, trunk.blocks) for arm in spec.arms.values())
+    depths = {depth for space in spaces for depth in list_depths(dict(space.values)["freeze_depth"])}
+    return tuple(sorted(depths | {trunk.blocks}))
+
+
+def _open_shelf(spec: Spec, cache: Path) -> Shelf | None:
+    if spec.compute.shelf == "off":
+        return None
+    return Shelf(cache / "shelf", dtype=spec.compute.shelf, limit_bytes=spec.compute.shelf_bytes)
+
+
+def _digest_content(weights: str, encoded: Encoded) -> str:
+    """Return 16 hex digits that name the weights and every input in its order."""
+    digest = hashlib.sha256(weights.encode())
+    for name, arrays in sorted(encoded.columns.items()):
+        digest.update(name.encode())
+        for array in arrays:
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:16]

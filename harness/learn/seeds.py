@@ -1,0 +1,24 @@
+"""Seeds: every random choice follows from the suite's seed and from what the choice is for."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What randomness is for. Split, order and head are the same for all arms, so that arms are paired."""
+
+    SPLIT = 1
+    ORDER = 2
+    HEAD = 3
+    DROPOUT = 4  # the one purpose that also depends on the study and the trial
+    STOPPING = 5
+    SAMPLE = 6
+
+
+def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:
+    """Return a 63-bit seed for one purpose on one content, named by hex digits, at (repeat, fold, …)."""
+    sequence = np.random.SeedSequence([seed, purpose, int(content, 16), *numbers])
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)

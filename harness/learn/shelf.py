@@ -1,0 +1,173 @@
+"""The shelf: activations of frozen blocks, computed once and shared by every fold, trial and worker.
+
+What enters block d depends on weights, examples, preprocessing, depth and number format alone, not on fold, epoch,
+trial or label. So it is stored by the hash of these, memory-mapped, and rebuilt when it was evicted or damaged.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+
+Rows = Iterable[tuple[int, dict[str, np.ndarray]]]
+"""(row, place -> the row's activations there, (first axis, …)), each row once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activations:
+    """What passes one place of a network, for each row: `states[start : start + length]`, (first axis, …)."""
+
+    states: np.ndarray  # (sum of lengths, …), memory-mapped and read-only
+    starts: np.ndarray  # (rows,)
+    lengths: np.ndarray  # (rows,)
+
+    def batch(self, rows: Sequence[int] | np.ndarray) -> torch.Tensor:
+        """Return the rows' activations, (batch, longest first axis, …) float32, filled up with zeros."""
+        width = int(self.lengths[rows].max())
+        block = np.zeros((len(rows), width, *self.states.shape[1:]), dtype=np.float32)
+        for place, row in enumerate(rows):
+            start, length = self.starts[row], self.lengths[row]
+            block[place, :length] = self.states[start : start + length]
+        return torch.from_numpy(block)
+
+
+class Shelf:
+    """A folder of activations with a limit on its bytes; what was used longest ago goes first."""
+
+    def __init__(self, root: Path, *, dtype: str, limit_bytes: int) -> None:
+        self._root = root
+        self._dtype = np.dtype(np.float16 if dtype == "fp16" else np.float32)
+        self._limit_bytes = limit_bytes
+
+    def take(
+        self, content: str, place: str, others: Sequence[str], fill: Callable[[Sequence[str]], Rows]
+    ) -> Activations:
+        """Return the activations at one place, such as the entry of a block, filling the shelf on first use.
+
+        `content` names weights, examples and preprocessing by hash. `fill(places)` yields every row once, at all
+        the places asked for: the `others`, which further trials will want, are filled in the same pass.
+        """
+        folder = self._folder(content, place)
+        with _claim(folder.parent):  # flock dies with the process: kill -9 must not leave the shelf claimed
+            if not _whole(folder):
+                absent = [other for other in others if not self._folder(content, other).exists()]
+                self._fill(content, sorted({place, *absent}), fill)
+            os.utime(folder)  # eviction goes by the age of the last use
+        return _open(folder)
+
+    def _folder(self, content: str, place: str) -> Path:
+        return self._root / content / f"{self._dtype.name}-{place}"
+
+    def _fill(self, content: str, places: Sequence[str], fill: Callable[[Sequence[str]], Rows]) -> None:
+        """Write the activations of all places in a scratch folder, then move them where they belong."""
+        parent = self._root / content
+        with tempfile.TemporaryDirectory(prefix=".filling-", dir=parent) as scratch:
+            writers = {place: _Writer(Path(scratch) / place, self._dtype) for place in places}
+            for row, states in fill(places):
+                for place, writer in writers.items():
+                    writer.add(row, states[place])
+            self._evict(needed=sum(writer.close() for writer in writers.values()), keep=content)
+            for place in places:
+                target = self._folder(content, place)
+                shutil.rmtree(target, ignore_errors=True)  # what was there did not verify
+                (Path(scratch) / place).rename(target)
+
+    def _evict(self, *, needed: int, keep: str) -> None:
+        """Remove the activations used longest ago until `needed` bytes fit; a mapped file lives on until it is closed."""
+        entries = [entry for entry in self._root.glob("*/float*") if entry.parent.name != keep]
+        entries.sort(key=lambda entry: entry.stat().st_mtime)
+        used = {entry: sum(file.stat().st_size for file in entry.iterdir()) for entry in entries}
+        while entries and sum(used[entry] for entry in entries) + needed > self._limit_bytes:
+            shutil.rmtree(entries.pop(0), ignore_errors=True)
+
+
+class _Writer:
+    """Append the rows of one place to a file and remember where each begins."""
+
+    def __init__(self, folder: Path, dtype: np.dtype[np.floating]) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._dtype = dtype
+        self._file: IO[bytes] = (folder / "states.bin").open("wb")
+        self._hash = hashlib.sha256()
+        self._places: dict[int, tuple[int, int]] = {}
+        self._end = 0
+        self._rest: tuple[int, ...] = ()
+
+    def add(self, row: int, state: np.ndarray) -> None:
+        """Append one row, (first axis, …)."""
+        data = np.ascontiguousarray(state, dtype=self._dtype).tobytes()
+        self._file.write(data)
+        self._hash.update(data)
+        self._places[row] = (self._end, len(state))
+        self._end += len(state)
+        self._rest = state.shape[1:]
+
+    def close(self) -> int:
+        """Finish the files and return their bytes."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        places = np.array([self._places[row] for row in range(len(self._places))], dtype=np.int64)
+        np.save(self._folder / "places.npy", places)
+        index = {
+            "dtype": self._dtype.name,
+            "shape": [self._end, *self._rest],
+            "states": self._hash.hexdigest(),
+            "places": _sha256(self._folder / "places.npy"),
+        }
+        (self._folder / "index.json").write_text(json.dumps(index))
+        return sum(file.stat().st_size for file in self._folder.iterdir())
+
+
+@contextmanager
+def _claim(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+_verified: set[tuple[Path, int]] = set()  # what this process has hashed already, by path and time of change
+
+
+def _whole(folder: Path) -> bool:
+    """Say whether the files are there and hold the bytes that were written; each process looks once."""
+    states = folder / "states.bin"
+    if not (folder / "index.json").exists() or not states.exists():
+        return False
+    key = (states, states.stat().st_mtime_ns)
+    if key in _verified:
+        return True
+    try:
+        index = json.loads((folder / "index.json").read_text())
+        good = _sha256(states) == index["states"] and _sha256(folder / "places.npy") == index["places"]
+    except (OSError, ValueError, KeyError):
+        return False
+    if good:
+        _verified.add(key)
+    return good
+
+
+def _open(folder: Path) -> Activations:
+    index = json.loads((folder / "index.json").read_text())
+    places = np.load(folder / "places.npy")
+    states = np.memmap(folder / "states.bin", dtype=index["dtype"], mode="r", shape=tuple(index["shape"]))
+    return Activations(states=states, starts=places[:, 0], lengths=places[:, 1])
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

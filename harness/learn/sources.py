@@ -1,0 +1,82 @@
+"""Find what a spec names: a task's examples and a backbone's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from harness import plugins
+from harness.assets.store import fetch_asset
+from harness.errors import HarnessError, ModelError
+from harness.examples import Examples, take_sample
+from harness.learn.seeds import Purpose, derive_seed
+from harness.model.load import check_checkpoint, find_hub_snapshot
+from harness.spec.models import Spec, spec_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A spec as a worker needs it: as text, for its model is made at run time, with the folders around it."""
+
+    spec_json: str
+    base: Path  # the spec's folder: relative paths start there
+    cache: Path  # where the shelf lies
+    plugin_folders: tuple[Path, ...] = ()
+    offline: bool = True
+
+    def spec(self) -> Spec:
+        """Return the spec itself."""
+        for folder in self.plugin_folders:
+            plugins.add_folder(folder)
+        return _parse(self.spec_json)
+
+
+@cache
+def _parse(spec_json: str) -> Spec:
+    return spec_model().model_validate_json(spec_json)
+
+
+def task_type(spec: Spec, task: str) -> ModuleType:
+    """Return the plug-in of a task's type."""
+    return plugins.find("tasks", spec.tasks[task].type)
+
+
+def reader_name(spec: Spec, task: str) -> str:
+    """Return the name of the reader that a task's data names by its key."""
+    fields = type(spec.tasks[task].data).model_fields
+    return next(name for name in plugins.names("readers") if name in fields)
+
+
+def read_examples(spec: Spec, task: str, *, base: Path) -> Examples:
+    """Return a task's examples, sampled if the spec says so; errors name the task."""
+    data = spec.tasks[task].data
+    reader = plugins.find("readers", reader_name(spec, task))
+    try:
+        examples: Examples = reader.read(data, base=base, modality=task_type(spec, task).MODALITY)
+    except HarnessError as error:
+        error.add_note(f"tasks.{task}")
+        raise
+    if data.take is None:
+        return examples
+    return take_sample(examples, data.take, derive_seed(spec.seed, Purpose.SAMPLE, "0"))
+
+
+def find_checkpoint(spec: Spec, backbone: str, *, base: Path, offline: bool) -> Path:
+    """Return the folder of a backbone's checkpoint, checked to be safe to load."""
+    wanted = spec.backbones[backbone]
+    folder = _locate(wanted.model, wanted.revision, base=base, offline=offline)
+    check_checkpoint(folder)
+    return folder
+
+
+def _locate(model: str, revision: str | None, *, base: Path, offline: bool) -> Path:
+    if model.startswith("asset:"):
+        return fetch_asset(model.removeprefix("asset:"), offline=offline)
+    folder = (base / model).expanduser()
+    if folder.is_dir():
+        return folder
+    if model.startswith((".", "/", "~")):
+        raise ModelError(f"{folder}: there is no such folder")
+    return find_hub_snapshot(model, revision=revision, offline=offline)

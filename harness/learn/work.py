@@ -1,0 +1,197 @@
+"""The work of a worker: a fold job becomes a fold score."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+
+from harness import plugins
+from harness.learn.baselines import FITS, Split, split_inside
+from harness.learn.bench import Bench
+from harness.learn.fit import Seeds, choose_epochs, fit_candidate, measure_loss
+from harness.learn.loop import Diverged, compute_logits
+from harness.learn.opening import open_bench
+from harness.learn.seeds import Purpose
+from harness.learn.sources import Source, task_type
+from harness.record.scores import FoldJob, FoldScore, FoldState, Predictions
+
+WARM_BENCHES = 2  # a bench holds a model and its encoded data; a suite goes through its tasks in turn
+
+
+def open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]:
+    """Return the function that scores folds; it keeps benches warm, so a worker calls this once."""
+    torch.set_num_threads(threads)
+    return _Scorer(source).score
+
+
+class _Scorer:
+    """Scores folds on benches that stay open."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._spec = source.spec()
+        self._benches: OrderedDict[tuple[str, str], Bench] = OrderedDict()
+
+    def score(self, job: FoldJob) -> FoldScore:
+        """Return what one fold came to; whatever goes wrong in it is a state of the score, never an exception."""
+        blank = FoldScore(
+            study=job.study,
+            trial=job.trial,
+            repeat=job.repeat,
+            fold=job.fold,
+            state="error",
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            host=socket.gethostname(),
+        )
+        try:
+            bench = self._open(job.task, job.backbone)
+            metrics = self._metrics(job.task)
+            wall, cpu = time.perf_counter(), time.process_time()
+            score = _score_fold(bench, job, metrics, blank)
+        except Diverged as error:
+            return replace(blank, state="diverged", error=str(error))
+        except Exception as error:  # noqa: BLE001 - the one broad catch: a fold that fails is a result
+            return replace(blank, state=_name_state(error), error=_describe(error))
+        return replace(
+            score,
+            fit_s=time.perf_counter() - wall,
+            cpu_s=time.process_time() - cpu,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+
+    def _open(self, task: str, backbone: str) -> Bench:
+        key = (task, backbone)
+        if key not in self._benches:
+            while len(self._benches) >= WARM_BENCHES:
+                self._benches.popitem(last=False)
+            self._benches[key] = open_bench(self._source, task, backbone)
+        self._benches.move_to_end(key)
+        return self._benches[key]
+
+    def _metrics(self, task: str) -> tuple[str, ...]:
+        wanted = self._spec.tasks[task]
+        primary = wanted.metric or task_type(self._spec, task).METRIC
+        return tuple(dict.fromkeys((primary, *wanted.metrics)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a fit says of the rows it learned from and of those held out."""
+
+    train: np.ndarray  # predictions
+    valid: np.ndarray
+    train_loss: float | None = None
+    valid_loss: float | None = None
+
+
+def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: FoldScore) -> FoldScore:
+    place = bench.split(job.repeat)
+    split = Split(
+        train=np.flatnonzero(place != job.fold),
+        valid=np.flatnonzero(place == job.fold),
+        repeat=job.repeat,
+        fold=job.fold,
+    )
+    bench.target.check_training(bench.targets[split.train], bench.labels, folds=bench.protocol.folds)
+    score = replace(blank, state="ok", blocks=bench.trunk.blocks, n_train=len(split.train), metric=metrics[0])
+    if job.candidate is None:
+        outcome = _run_baseline(bench, job, split)
+        score = replace(score, trainable_parameters=0)
+    else:
+        outcome, score = _run_candidate(bench, job, split, score)
+    values = {name: _measure(bench, name, outcome.valid, split.valid) for name in metrics}
+    return replace(
+        score,
+        train_score=_measure(bench, metrics[0], outcome.train, split.train),
+        valid_score=values[metrics[0]],
+        train_loss=outcome.train_loss,
+        valid_loss=outcome.valid_loss,
+        metrics=tuple(values.items()),
+        predictions=_collect_predictions(bench, outcome.valid, split.valid),
+    )
+
+
+def _run_baseline(bench: Bench, job: FoldJob, split: Split) -> _Outcome:
+    predict = FITS[job.arm](bench, split)
+    return _Outcome(train=predict(split.train), valid=predict(split.valid))
+
+
+def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -> tuple[_Outcome, FoldScore]:
+    candidate = job.candidate
+    assert candidate is not None
+    seeds = _derive_seeds(bench, job)
+    if candidate.patience is not None:
+        folds = max(2, round(1 / candidate.stopping_share))
+        inner = split_inside(bench, split, folds=folds) == 0
+        candidate = replace(
+            candidate, epochs=choose_epochs(bench, candidate, split.train, inner, seeds), patience=None
+        )
+    shelved = bench.uses_shelf(candidate.freeze_depth)
+    hit = bench.on_shelf(candidate.freeze_depth) if shelved else None
+    with fit_candidate(bench, candidate, split.train, seeds) as fitted:
+        train = compute_logits(bench.model, fitted.forward, split.train, bench.lengths)
+        valid = compute_logits(bench.model, fitted.forward, split.valid, bench.lengths)
+    outcome = _Outcome(
+        train=bench.target.predict(train),
+        valid=bench.target.predict(valid),
+        train_loss=measure_loss(bench, train, split.train),
+        valid_loss=measure_loss(bench, valid, split.valid),
+    )
+    if not (np.isfinite(train).all() and np.isfinite(valid).all()):
+        raise Diverged(f"predictions not finite after {fitted.trained.steps} steps")
+    return outcome, replace(
+        score,
+        freeze_depth=candidate.freeze_depth,
+        seed=seeds.dropout,
+        epochs=fitted.trained.epochs,
+        steps=fitted.trained.steps,
+        trainable_parameters=fitted.trainable_parameters,
+        shelf_hit=hit,
+        frozen_proof=fitted.frozen_proof,
+    )
+
+
+def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:
+    return Seeds(
+        head=bench.derive_seed(Purpose.HEAD, job.repeat, job.fold),
+        order=bench.derive_seed(Purpose.ORDER, job.repeat, job.fold),
+        dropout=bench.derive_seed(Purpose.DROPOUT, job.repeat, job.fold, int(job.study, 16), job.trial),
+    )
+
+
+def _measure(bench: Bench, metric: str, predictions: np.ndarray, rows: np.ndarray) -> float:
+    weights = bench.weights[rows]
+    value: float = plugins.find("metrics", metric).score(predictions, bench.targets[rows], weights)
+    return value
+
+
+def _collect_predictions(bench: Bench, predictions: np.ndarray, rows: np.ndarray) -> Predictions:
+    examples = bench.examples
+    return Predictions(
+        ids=tuple(examples.ids[row] for row in rows),
+        groups=None if examples.groups is None else tuple(examples.groups[row] for row in rows),
+        targets=tuple(examples.targets[row] for row in rows),
+        values=bench.target.read_values(predictions, bench.labels),
+        labels=bench.labels,
+        probabilities=predictions.astype(np.float32) if bench.labels else None,
+    )
+
+
+def _name_state(error: Exception) -> FoldState:
+    out_of_memory = isinstance(
+        error, (MemoryError, torch.cuda.OutOfMemoryError)
+    ) or "can't allocate memory" in str(error)
+    return "oom" if out_of_memory else "error"
+
+
+def _describe(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {' '.join(lines[:3])}" if lines else type(error).__name__
