@@ -1,1 +1,1 @@
-"""Real checkpoints and data that ordinary wheels carry."""
+"""Real checkpoints and data that ordinary wheels carry; `harness.assets.store` is the door."""
