@@ -8,7 +8,7 @@ A metric is a module with a header and one function:
     score(predictions, targets, weights) -> float
 
 For classes, `predictions` are probabilities (rows, classes) and `targets` indices (rows,) into the declared
-labels, of which some may occur in no row. For values both are (rows,). `weights` (rows,) are not negative, and
-a weight of n is the same as n copies of the row, so that a bootstrap bag is a weighting. What is undefined is
-NaN.
+labels, of which some may occur in no row. For values both are (rows,). `weights` (rows,) are not negative,
+and a weight of n is the same as n copies of the row, so that a bootstrap bag is a weighting. What is
+undefined is NaN.
 """

@@ -15,7 +15,7 @@ BOUNDS = (0.0, 1.0)
 
 
 def score(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    """Return the area under the ROC curve: of the second of two classes, or the mean of each against all.
+    """Return the area under the ROC curve of the second of two classes, or the mean of each against the rest.
 
     NaN where a declared class has no row or all of them: its area is undefined, and a mean without it would
     be another metric.

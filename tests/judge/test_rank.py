@@ -1,0 +1,279 @@
+"""Cells and ranks from what a ledger says."""
+
+from __future__ import annotations
+
+import math
+import random
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import SpecError
+from harness.judge.comparison import Cell, Comparison
+from harness.judge.rank import compare_arms, rank_scores
+from harness.plan import Study
+from harness.record.history import History, TrialRecord
+
+made = runpy.run_path(str(Path(__file__).with_name("made_up.py")))
+make_spec, make_plan, make_history = made["make_spec"], made["make_plan"], made["make_history"]
+score_trial, fill_history = made["score_trial"], made["fill_history"]
+
+
+def pick(comparison: Comparison, task: str, arm: str) -> Cell:
+    (cell,) = [cell for cell in comparison.cells if (cell.task, cell.arm) == (task, arm)]
+    return cell
+
+
+def compare(records: list[TrialRecord], **options: object) -> Comparison:
+    spec = make_spec(["reviews"])
+    return compare_arms(make_plan(spec, **options), make_history(records), spec)
+
+
+def find_study(**options: object) -> Study:
+    """Return the study of reviews x minilm x full."""
+    plan = make_plan(make_spec(["reviews"]), **options)
+    return next(study for study in plan.studies if study.arm == "full")
+
+
+@pytest.fixture
+def study() -> Study:
+    return find_study()
+
+
+def test_a_cell_is_its_best_complete_trial() -> None:
+    cell = pick(made["compare_made_up"](), "reviews", "depth")
+    assert (cell.trial, cell.depth, cell.blocks) == (1, 4, 6)
+    assert cell.score == cell.raw_best == pytest.approx(0.724)
+    assert cell.candidate is not None
+    assert cell.candidate.head_lr == 2e-3
+    assert cell.train_score == pytest.approx(0.784)
+    assert cell.gap == pytest.approx(0.06)
+    assert cell.fit_s == pytest.approx(0.9)
+    assert cell.trainable_parameters == 3_600_000
+    assert (cell.trials.ok, cell.trials.pruned, cell.trials.failed) == (3, 0, 0)
+    assert cell.optimism is None
+    assert cell.note == ""
+
+
+def test_its_interval_is_the_corrected_one_over_folds() -> None:
+    cell = pick(made["compare_made_up"](), "reviews", "depth")
+    spread = math.sqrt((1 / 3 + 1 / 2) * np.var(made["WOBBLE"], ddof=1))
+    assert cell.high - cell.score == pytest.approx(4.302652729749464 * spread)
+    assert cell.score - cell.low == pytest.approx(4.302652729749464 * spread)
+
+
+def test_an_interval_ends_where_the_metric_does(study: Study) -> None:
+    cell = pick(compare([score_trial(study, 0, [0.99, 1.0, 0.9])]), "reviews", "full")
+    assert cell.high == 1.0
+    assert cell.low < 0.9
+
+
+def test_fold_scores_without_spread_are_called_so(study: Study) -> None:
+    cell = pick(compare([score_trial(study, 0, [1.0, 1.0, 1.0])]), "reviews", "full")
+    assert (cell.low, cell.high) == (1.0, 1.0)
+    assert "without width" in cell.note
+
+
+def test_a_metric_that_falls_is_best_at_its_lowest() -> None:
+    study = find_study(metric="log-loss", higher_is_better=False)
+    trials = [
+        score_trial(study, trial, [level] * 2 + [level + 0.1]) for trial, level in enumerate([0.5, 0.4, 0.6])
+    ]
+    cell = pick(compare(trials, metric="log-loss", higher_is_better=False), "reviews", "full")
+    assert cell.trial == 1
+    assert cell.gap == pytest.approx(-0.06)
+    assert cell.low >= 0
+
+
+def test_tied_trials_go_to_fewer_trained_parameters_then_to_the_lower_number(study: Study) -> None:
+    def trial(number: int, scores: list[float], parameters: int) -> TrialRecord:
+        record = score_trial(study, number, scores)
+        return replace(
+            record, folds=tuple(replace(fold, trainable_parameters=parameters) for fold in record.folds)
+        )
+
+    noisy = [0.1, 0.2, 0.6]  # the same mean but for the noise of summing
+    trials = [trial(0, [0.3] * 3, 900), trial(2, noisy, 100), trial(1, [0.2, 0.3, 0.4], 100)]
+    assert pick(compare(trials), "reviews", "full").trial == 1
+
+
+def test_pruned_trials_are_counted_and_never_averaged_in(study: Study) -> None:
+    pruned = replace(score_trial(study, 0, [0.99]), state="pruned", reason="below the median")
+    cell = pick(compare([pruned, score_trial(study, 1, [0.6, 0.7, 0.8])]), "reviews", "full")
+    assert cell.score == pytest.approx(0.7)
+    assert (cell.trials.ok, cell.trials.pruned) == (1, 1)
+    assert cell.note == "1 pruned of 2 trials, not in the score"
+
+
+def test_a_complete_trial_that_lacks_a_fold_is_not_a_score(study: Study) -> None:
+    cell = pick(compare([score_trial(study, 0, [0.6, 0.7])]), "reviews", "full")
+    assert cell.score is None
+    assert cell.note == "no complete trial (1 without all of its 3 folds)"
+
+
+def test_an_undefined_fold_is_left_out_and_told(study: Study) -> None:
+    cell = pick(compare([score_trial(study, 0, [0.6, math.nan, 0.8])]), "reviews", "full")
+    assert cell.score == pytest.approx(0.7)
+    assert cell.note == "the metric is undefined on 1 of 3 folds, not in the score"
+
+
+def test_a_trial_does_not_win_by_being_undefined_where_others_are_not(study: Study) -> None:
+    trials = [score_trial(study, 0, [0.9, math.nan, 0.9]), score_trial(study, 1, [0.6, 0.1, 0.6])]
+    assert pick(compare(trials), "reviews", "full").trial == 1
+
+
+def test_a_score_that_is_undefined_on_every_fold_is_missing(study: Study) -> None:
+    cell = pick(compare([score_trial(study, 0, [math.nan] * 3)]), "reviews", "full")
+    assert cell.score is None
+    assert cell.note == "no complete trial (1 with a metric that is undefined)"
+
+
+def test_a_missing_cell_says_what_became_of_its_trials() -> None:
+    comparison = made["compare_with_a_hole"]()
+    cell = pick(comparison, "intents", "full")
+    assert (cell.score, cell.low, cell.gap, cell.depth, cell.candidate) == (None,) * 5
+    assert cell.note == "no complete trial (2 failed, 1 pruned): out of memory"
+    assert pick(compare([]), "reviews", "full").note == "no trial has run yet"
+
+
+def test_baselines_are_cells_without_a_candidate() -> None:
+    cell = pick(made["compare_made_up"](), "intents", "probe")
+    assert (cell.kind, cell.depth, cell.candidate, cell.blocks) == ("baseline", None, None, 6)
+    assert cell.score == pytest.approx(0.771)
+
+
+def test_arms_are_ranked_over_the_blocks_and_baselines_are_not() -> None:
+    ranking = made["compare_made_up"]().ranking
+    assert ranking.blocks == 3
+    assert [(row.arm, row.mean_rank) for row in ranking.rows] == [
+        ("depth", pytest.approx(4 / 3)),
+        ("full", pytest.approx(5 / 3)),
+        ("head-only", 3.0),
+    ]
+
+
+def test_a_mean_rank_over_few_tasks_has_no_interval_and_says_why() -> None:
+    comparison = made["compare_made_up"]()
+    assert all(row.low is None and row.high is None for row in comparison.ranking.rows)
+    assert any("fewer than 6 to resample" in note for note in comparison.notes)
+
+
+def test_a_block_that_lacks_an_arm_is_not_ranked_and_is_named() -> None:
+    comparison = made["compare_with_a_hole"]()
+    assert comparison.ranking.blocks == 2
+    assert any(
+        "Ranked over 2 of 3" in note and "intents x minilm lacks full" in note for note in comparison.notes
+    )
+    assert "The ledger lost 1 line." in comparison.notes
+
+
+def test_nothing_at_all_is_a_comparison_too() -> None:
+    comparison = compare([])
+    assert [row.mean_rank for row in comparison.ranking.rows] == [None, None, None]
+    assert comparison.ranking.blocks == 0
+
+
+def test_order_and_names_change_no_number() -> None:
+    names = [f"task-{letter}" for letter in "abcdefgh"]
+    numbers = {name: random.Random(name) for name in names}
+    spec = make_spec(names)
+    plan = make_plan(spec)
+    levels = {(study.task, study.arm): numbers[study.task].random() for study in plan.studies}
+    trials = [
+        score_trial(study, 0, [levels[study.task, study.arm] + wobble for wobble in made["WOBBLE"]])
+        for study in plan.studies
+    ]
+    first = compare_arms(plan, make_history(trials), spec)
+    shuffled = make_spec(names[::-1])
+    shuffled = shuffled.model_copy(update={"arms": dict(reversed(spec.arms.items()))})
+    second = compare_arms(make_plan(shuffled), make_history(trials[::-1]), shuffled)
+    assert {row.arm: row for row in first.ranking.rows} == {row.arm: row for row in second.ranking.rows}
+    assert set(first.cells) == set(second.cells)
+    assert first.ranking.rows[0].low is not None
+    assert first.ranking.rows[0].low < first.ranking.rows[0].mean_rank < first.ranking.rows[0].high
+
+    renamed = make_spec([name.replace("task", "zzz") for name in names])
+    history = History(
+        trials={
+            (study.id, 0): replace(record, study=study.id)
+            for study, record in zip(make_plan(renamed).studies, trials, strict=True)
+        }
+    )
+    third = compare_arms(make_plan(renamed), history, renamed)
+    assert third.ranking == first.ranking
+    assert [cell.score for cell in third.cells] == [cell.score for cell in first.cells]
+
+
+def test_several_backbones_make_one_block_each() -> None:
+    spec = make_spec(["reviews"], ["minilm", "bert"])
+    plan = make_plan(spec)
+    comparison = compare_arms(plan, History(trials=fill_history(plan)), spec)
+    assert comparison.ranking.blocks == 2
+    assert {cell.backbone for cell in comparison.cells} == {"minilm", "bert"}
+
+
+SIX = {
+    "a": [0.85, 0.83, 0.80, 0.78],
+    "b": [0.90, 0.91, 0.86, 0.85],
+    "c": [0.70, 0.68, 0.69, 0.60],
+    "d": [0.95, 0.94, 0.94, 0.90],
+    "e": [0.60, 0.62, 0.55, 0.50],
+    "f": [0.77, 0.75, 0.76, 0.70],
+}
+
+
+def test_anybodys_table_gets_mean_ranks_with_an_interval_from_six_data_sets_on() -> None:
+    ranking = rank_scores({name: dict(zip("wxyz", row, strict=True)) for name, row in SIX.items()})
+    assert [row.mean_rank for row in ranking.rows] == pytest.approx([8 / 6, 12.5 / 6, 15.5 / 6, 4.0])
+    assert ranking.rows[0].low is not None
+    assert ranking.notes == ()
+
+
+def test_lower_may_be_better() -> None:
+    ranking = rank_scores({"a": {"x": 1.0, "y": 2.0}}, lower_is_better=True)
+    assert [row.arm for row in ranking.rows] == ["x", "y"]
+
+
+def test_a_csv_table_is_ranked_without_the_data_sets_that_lack_a_score(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_bytes(b"\xef\xbb\xbfdata,x,y\r\none, .5 ,.7\r\ntwo,.4,\r\n\r\nthree,.3,.3\r\nfour,nan,1\r\n")
+    ranking = rank_scores(file)
+    assert ranking.blocks == 2
+    assert {row.arm: row.mean_rank for row in ranking.rows} == {"y": 1.25, "x": 1.75}
+    assert "two lacks y; four lacks x" in ranking.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", ["scores.csv: is empty"]),
+        (b"d,x,y\n", ["scores.csv: has a header and no line below it"]),
+        (b"d,x\na,1\n", ["scores.csv:1:1: needs a column of data sets and at least two methods"]),
+        (b"d;x;y\na;1;2\n", ["it looks separated by ';'"]),
+        (
+            b"d,x,y\na,1,two\nb,inf,1\n",
+            ["scores.csv:2:3: 'two' in column 3", "scores.csv:3:2: 'inf' in column 2"],
+        ),
+        (b"d,x,y\na,1\n", ["scores.csv:2:1: has 2 cells where the header has 3"]),
+        (b"d,x,x\na,1,2\n", ["names the method 'x' twice"]),
+        (b"d,x,y\na,1,2\na,1,2\n", ["names the data set 'a' twice"]),
+        (b"d,x,y\n\xff,1,2\n", ["is not UTF-8 (byte 6)"]),
+    ],
+)
+def test_a_table_that_cannot_be_read_names_every_fault(
+    tmp_path: Path, content: bytes, told: list[str]
+) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        rank_scores(file)
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_a_table_that_is_not_there_is_an_error_for_people(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot be read"):
+        rank_scores(tmp_path / "none.csv")
