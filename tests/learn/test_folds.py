@@ -1,0 +1,57 @@
+"""Folds depend on ids, groups, classes and seed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import DataError
+from harness.learn.folds import split_folds
+
+
+def split(ids: list[str], groups: np.ndarray, classes: np.ndarray | None, *, folds: int = 3, seed: int = 0) -> dict[str, int]:
+    place = split_folds(ids, groups, classes, folds=folds, seed=seed)
+    return dict(zip(ids, place.tolist(), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=12, max_size=60), st.randoms())
+def test_the_order_of_rows_changes_no_fold(rows: list[tuple[int, int]], random: object) -> None:
+    ids = [f"r{number}" for number in range(len(rows))]
+    # every group number occurs, and so does every class
+    groups = np.array([row[0] for row in rows[:-12]] + list(range(10)) + [0, 1], dtype=np.int64)
+    classes = np.array([row[1] for row in rows[:-12]] + [0, 1, 2] * 4, dtype=np.int64)
+    before = split(ids, groups, classes)
+    order = list(range(len(ids)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    assert split([ids[row] for row in order], groups[order], classes[order]) == before
+
+
+def test_classes_are_spread_evenly() -> None:
+    classes = np.array([0] * 30 + [1] * 15 + [2] * 6)
+    place = split_folds([f"r{n}" for n in range(51)], np.arange(51), classes, folds=3, seed=1)
+    counts = np.array([[np.sum((place == fold) & (classes == label)) for label in range(3)] for fold in range(3)])
+    assert counts.tolist() == [[10, 5, 2]] * 3
+
+
+def test_a_group_is_never_split() -> None:
+    generator = np.random.default_rng(0)
+    groups = generator.integers(0, 12, size=200)
+    groups[:12] = np.arange(12)
+    place = split_folds([f"r{n}" for n in range(200)], groups, generator.integers(0, 2, size=200), folds=4, seed=0)
+    for group in range(12):
+        assert len(set(place[groups == group])) == 1
+    assert np.bincount(place).min() >= 200 / 4 * 0.7
+
+
+def test_another_seed_gives_other_folds() -> None:
+    ids, groups = [f"r{n}" for n in range(40)], np.arange(40)
+    assert split(ids, groups, None, seed=1) != split(ids, groups, None, seed=2)
+
+
+
+def test_fewer_groups_than_folds_name_the_largest_number_that_works() -> None:
+    with pytest.raises(DataError, match="2 groups cannot make 3 folds: use at most 2 folds"):
+        split_folds(["a", "b", "c"], np.array([0, 0, 1]), None, folds=3, seed=0)

@@ -1,0 +1,91 @@
+"""The shelf: filled once, shared, rebuilt when damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.learn import shelf as module
+from harness.learn.shelf import Rows, Shelf
+
+
+class Filler:
+    """Counts how often it is asked, and for what."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def __call__(self, places: Sequence[str]) -> Rows:
+        self.asked.append(list(places))
+        for row in (2, 0, 1):
+            yield row, {place: np.full((row + 1, 4), row + int(place[1:]) / 10) for place in places}
+
+
+@pytest.fixture
+def filler() -> Filler:
+    return Filler()
+
+
+def open_shelf(root: Path, *, dtype: str = "float32", limit_bytes: int = 10**9) -> Shelf:
+    return Shelf(root, dtype=dtype, limit_bytes=limit_bytes)
+
+
+def test_all_places_are_filled_in_one_pass_and_once(tmp_path: Path, filler: Filler) -> None:
+    shelf = open_shelf(tmp_path)
+    first = shelf.take("aa", "d1", ["d1", "d2", "d3"], filler)
+    again = open_shelf(tmp_path).take("aa", "d3", ["d1", "d2", "d3"], filler)
+    assert filler.asked == [["d1", "d2", "d3"]]
+    batch = first.batch(np.array([2, 0]))  # (2, 3, 4), the shorter row filled up with zeros
+    assert batch.shape == (2, 3, 4)
+    assert np.allclose(batch[0], 2.1)
+    assert np.allclose(batch[1, 0], 0.1)
+    assert batch[1, 1:].abs().sum() == 0
+    assert np.allclose(again.batch([1])[0], 1.3)
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "swap", "index"])
+def test_what_is_damaged_is_rebuilt(tmp_path: Path, filler: Filler, harm: str) -> None:
+    open_shelf(tmp_path).take("aa", "d1", [], filler)
+    folder = tmp_path / "aa" / "float32-d1"
+    states = folder / "states.bin"
+    data = bytearray(states.read_bytes())
+    if harm == "flip":
+        data[7] ^= 1
+        states.write_bytes(data)
+    elif harm == "cut":
+        states.write_bytes(data[:-4])
+    elif harm == "swap":
+        states.write_bytes(bytes(reversed(data)))
+    else:
+        (folder / "index.json").write_text("{")
+    os.utime(states, ns=(1, 1))
+    module._verified.clear()  # as in a process that has not looked yet
+    mended = open_shelf(tmp_path).take("aa", "d1", [], filler)
+    assert len(filler.asked) == 2
+    assert np.allclose(mended.batch([2])[0], 2.1)
+
+
+def test_the_oldest_goes_when_bytes_run_out(tmp_path: Path, filler: Filler) -> None:
+    one = sum(file.stat().st_size for file in _filled(tmp_path / "probe", filler).iterdir())
+    shelf = open_shelf(tmp_path / "real", limit_bytes=int(2.5 * one))
+    for age, content in enumerate(["old", "new"]):
+        shelf.take(content, "d1", [], filler)
+        os.utime(tmp_path / "real" / content / "float32-d1", (age, age))
+    shelf.take("third", "d1", [], filler)
+    assert not (tmp_path / "real" / "old" / "float32-d1").exists()
+    assert (tmp_path / "real" / "new" / "float32-d1").exists()
+
+
+def _filled(root: Path, filler: Filler) -> Path:
+    open_shelf(root).take("aa", "d1", [], filler)
+    return root / "aa" / "float32-d1"
+
+
+def test_half_precision_takes_half_the_bytes(tmp_path: Path, filler: Filler) -> None:
+    half = open_shelf(tmp_path, dtype="fp16").take("aa", "d1", [], filler)
+    assert half.states.dtype == np.float16
+    assert half.batch([1]).numpy() == pytest.approx(np.full((1, 2, 4), 1.1), abs=1e-3)
