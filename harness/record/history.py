@@ -27,4 +27,4 @@ class History:
     """All trials of a run by (study, trial), and what was wrong with the ledger when it was read."""
 
     trials: Mapping[tuple[str, int], TrialRecord]
-    damage: tuple[str, ...] = ()  # sentences for a person: how many lines were lost, which was the last good one
+    damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one

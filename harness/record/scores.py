@@ -36,7 +36,7 @@ class FoldJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """What a model says of each validation example: one value an example, of the kind the task's target owns."""
+    """What a model says of each validation example: one value, of the kind that the task's target owns."""
 
     ids: tuple[str, ...]
     groups: tuple[str, ...] | None
@@ -77,6 +77,7 @@ class FoldScore:
     started_at: str = ""  # UTC, ISO 8601
     host: str = ""
     predictions: Predictions | None = None
+    predictions_sha256: str | None = None  # of the predictions' file, known once that is durable
 
     @property
     def key(self) -> tuple[str, int, int, int]:

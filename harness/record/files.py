@@ -1,0 +1,119 @@
+"""Files that are whole or absent, in a run folder that has one owner."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import StorageError
+
+CLAIM = "run.lock"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+@contextmanager
+def storage_faults(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about `path` into a StorageError that names the remedy."""
+    try:
+        yield
+    except OSError as fault:
+        raise StorageError(f"{path}: {fault.strerror or fault}. {_remedy(fault)}") from fault
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents; one that exists is left as it is."""
+    with storage_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash at any moment its name holds all of `data`, or what it held."""
+    # A process id in the name: two processes that share a cache never write one temporary file.
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    with storage_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a rename survives a crash only after this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claim_run(folder: Path) -> Iterator[None]:
+    """Own a run folder while the context lasts; raise StorageError at once where another process owns it."""
+    make_folder(folder)
+    path = folder / CLAIM
+    with storage_faults(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with storage_faults(path):
+            _lock(descriptor, folder)
+            _sign(descriptor)
+            _sweep(folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    # flock dies with the process: kill -9 must not leave the run claimed.
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StorageError(
+            f"{folder}: {_owner(descriptor)} is working on this run. Wait until it has finished, or stop it; "
+            f"what it has recorded is kept, and the same command then goes on from there."
+        ) from None
+
+
+def _owner(descriptor: int) -> str:
+    try:
+        signed = json.loads(os.pread(descriptor, 4096, 0))
+        return f"process {signed['pid']} on host {signed['host']}"
+    except (ValueError, LookupError, TypeError):  # the owner has locked but not yet signed
+        return "another process"
+
+
+def _sign(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed owner was writing; nobody else writes here while the claim is held."""
+    for left in (*folder.glob(".*.tmp"), *folder.glob("*/.*.tmp")):
+        left.unlink(missing_ok=True)
+
+
+def _remedy(fault: OSError) -> str:
+    safe = "Everything recorded before is safe"
+    if fault.errno in FULL:
+        return f"{safe}. Free space, or raise the limit on file sizes, and run the same command again."
+    if fault.errno in CLOSED:
+        return f"{safe}. Make the folder writable for this user, or choose another results folder."
+    if fault.errno in MISPLACED:
+        return "A folder is needed there. Move what is in the way, or choose another results folder."
+    return f"{safe}. Mend the storage and run the same command again."

@@ -1,0 +1,238 @@
+"""Ledger: the truth about a run, one durable line an event."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.candidate import Candidate
+from harness.errors import StorageError
+from harness.record import lines
+from harness.record.files import make_folder, storage_faults, sync_folder
+from harness.record.history import History, TrialRecord
+from harness.record.predictions import (
+    list_predictions,
+    predictions_name,
+    remove_predictions,
+    write_predictions,
+)
+from harness.record.scores import FoldScore, TrialState
+
+LEDGER = "ledger.jsonl"
+Trials = dict[tuple[str, int], TrialRecord]
+
+
+class Ledger:
+    """A run's ledger, open for appending by the one process that has claimed the run.
+
+    An event is durable when its method returns: after kill -9 every such event is found again, and at most
+    one unfinished line is cut. After a StorageError nothing more is taken: open the ledger anew.
+    """
+
+    def __init__(self, folder: Path, descriptor: int, reading: _Reading) -> None:
+        self._folder = folder
+        self._descriptor = descriptor
+        self._trials = reading.trials
+        self._damage = reading.damage
+        self._next = reading.next_number
+        self._end = reading.good_bytes
+        self._keys = {fold.key for record in reading.trials.values() for fold in record.folds}
+
+    @classmethod
+    def open(cls, folder: Path) -> Ledger:
+        """Open the ledger in `folder`, or a new one, and mend its tail; the run must be claimed."""
+        make_folder(folder)
+        path = folder / LEDGER
+        with storage_faults(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                sync_folder(folder)
+                reading = _read(path)
+                os.ftruncate(descriptor, reading.good_bytes)
+                os.fsync(descriptor)
+                return cls(folder, descriptor, _compare_with_files(folder, reading))
+            except BaseException:
+                os.close(descriptor)
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; every line is durable already."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def history(self) -> History:
+        """Return all that the ledger says at this moment."""
+        return History(trials=dict(self._trials), damage=self._damage)
+
+    def knows_fold(self, key: tuple[str, int, int, int]) -> bool:
+        """Tell whether a fold is durable."""
+        return key in self._keys
+
+    def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
+        """Append that a trial was proposed; a trial that is known stays as it is."""
+        if (study, trial) not in self._trials:
+            self._append(lines.Asked(study=study, trial=trial, candidate=candidate))
+
+    def record_fold(self, score: FoldScore) -> bool:
+        """Make a fold's predictions durable and then its line; False where the fold is known already.
+
+        The trial must have been asked: a fold without a candidate would say nothing.
+        """
+        if score.key in self._keys:
+            return False
+        written = score
+        if score.predictions is not None:
+            sha256 = write_predictions(self._folder, score)
+            written = replace(score, predictions=None, predictions_sha256=sha256)
+        candidate = self._trials[score.study, score.trial].candidate
+        self._append(lines.Folded(score=written, candidate=candidate))
+        self._keys.add(score.key)
+        return True
+
+    def record_end(self, study: str, trial: int, state: TrialState, reason: str = "") -> None:
+        """Append how a trial ended; what has ended does not end again."""
+        if self._trials[study, trial].state == "running":
+            self._append(lines.Ended(study=study, trial=trial, state=state, reason=reason))
+
+    def _append(self, event: lines.Event) -> None:
+        if self._descriptor < 0:
+            raise StorageError(f"{self._folder / LEDGER}: closed after a fault. Run the same command again.")
+        line = lines.encode_line(self._next, event)
+        with storage_faults(self._folder / LEDGER):
+            try:
+                _write_all(self._descriptor, line)
+                os.fsync(self._descriptor)
+            except OSError:
+                self._retract()
+                raise
+        self._next += 1
+        self._end += len(line)
+        _enter(self._trials, event)
+
+    def _retract(self) -> None:
+        """Take back half a line and take no more: after a failed fsync nobody knows what the disk holds."""
+        try:
+            os.ftruncate(self._descriptor, self._end)
+        finally:
+            self.close()
+
+
+def read_history(folder: Path) -> History:
+    """Return what the ledger in `folder` says, changing nothing: another process may be writing it."""
+    path = folder / LEDGER
+    if not path.exists():
+        return History(trials={}, damage=(f"{path}: there is no ledger here",))
+    with storage_faults(path):
+        reading = _read(path)
+    return History(trials=reading.trials, damage=reading.damage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What was found in a ledger's file."""
+
+    trials: Trials
+    damage: tuple[str, ...]
+    next_number: int
+    good_bytes: int  # what remains after an unfinished last line is cut
+
+
+def _read(path: Path) -> _Reading:
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    trials: Trials = {}
+    numbers: set[int] = set()
+    bad: list[int] = []
+    for place, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
+        decoded = lines.decode_line(line)
+        if decoded is None:
+            bad.append(place)
+            continue
+        _refuse_newer(path, line)
+        numbers.add(decoded[0])
+        _enter(trials, decoded[1])
+    last = max(numbers, default=0)
+    damage = _describe_damage(path, bad, last, last - len(numbers), len(data) - whole)
+    return _Reading(trials=trials, damage=damage, next_number=last + 1, good_bytes=whole)
+
+
+def _refuse_newer(path: Path, line: bytes) -> None:
+    if not line.startswith(b'{"v":%d,' % lines.VERSION):
+        raise StorageError(
+            f"{path}: written in version {lines.version_of(line)} of the ledger's format, and this harness "
+            f"reads version {lines.VERSION}. Use the harness that wrote it, or another results folder."
+        )
+
+
+def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: int) -> tuple[str, ...]:
+    sentences = []
+    if bad:
+        shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
+        sentences.append(
+            f"{path}: {len(bad)} damaged lines were skipped (line {shown}); the last good line is number "
+            f"{last}. Only what they recorded runs again."
+        )
+    if missing > len(bad):
+        sentences.append(
+            f"{path}: {missing - len(bad)} lines are missing before the last good line, number {last}. "
+            f"Only what they recorded runs again."
+        )
+    if torn:
+        sentences.append(
+            f"{path}: an unfinished last line of {torn} bytes was cut; the last good line is number {last}."
+        )
+    return tuple(sentences)
+
+
+def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
+    """Report predictions that no line names: a kill leaves one at most, more of them are lost lines."""
+    named = {predictions_name(fold.key) for record in reading.trials.values() for fold in record.folds}
+    orphans = sorted(list_predictions(folder) - named)
+    if len(orphans) <= 1:
+        remove_predictions(folder, orphans)
+        return reading
+    lost = (
+        f"{folder / LEDGER}: {len(orphans)} folds have predictions but no line here: the lines at its end "
+        f"were lost, and the last good line is number {reading.next_number - 1}. Only those folds run again."
+    )
+    return replace(reading, damage=(*reading.damage, lost))
+
+
+def _enter(trials: Trials, event: lines.Event) -> None:
+    """Add one event to the trials; what is there already is never changed or counted twice."""
+    if isinstance(event, lines.Asked):
+        key = (event.study, event.trial)
+        trials.setdefault(key, _begin(event.study, event.trial, event.candidate))
+    if isinstance(event, lines.Folded):
+        score = event.score
+        key = (score.study, score.trial)
+        record = trials.get(key) or _begin(*key, event.candidate)
+        if all(fold.key != score.key for fold in record.folds):
+            record = replace(record, folds=(*record.folds, score))
+        trials[key] = record
+    if isinstance(event, lines.Ended):
+        ended = trials.get((event.study, event.trial))
+        if ended is not None and ended.state == "running":
+            trials[event.study, event.trial] = replace(ended, state=event.state, reason=event.reason)
+
+
+def _begin(study: str, trial: int, candidate: Candidate | None) -> TrialRecord:
+    return TrialRecord(study=study, trial=trial, candidate=candidate, state="running")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]  # a short write is legal, and what a full disk begins with

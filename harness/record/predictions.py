@@ -1,0 +1,119 @@
+"""Files of out-of-fold predictions, one a fold, readable without the harness."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import StorageError
+from harness.examples import Target
+from harness.plan import SCHEMA_VERSION
+from harness.record.files import storage_faults, write_whole
+from harness.record.scores import FoldScore, Predictions
+
+FOLDER = "predictions"
+Key = tuple[str, int, int, int]  # study, trial, repeat, fold
+_META = b"harness"
+
+
+def predictions_name(key: Key) -> str:
+    """Return the name of a fold's file."""
+    study, trial, repeat, fold = key
+    return f"{study}-t{trial}-r{repeat}-f{fold}.parquet"
+
+
+def list_predictions(folder: Path) -> set[str]:
+    """Return the names of the files of predictions in a run folder."""
+    with storage_faults(folder / FOLDER):
+        return {path.name for path in (folder / FOLDER).glob("[!.]*.parquet")}
+
+
+def remove_predictions(folder: Path, names: Iterable[str]) -> None:
+    """Remove files of predictions by name."""
+    for name in names:
+        with storage_faults(folder / FOLDER / name):
+            (folder / FOLDER / name).unlink(missing_ok=True)
+
+
+def write_predictions(folder: Path, score: FoldScore) -> str:
+    """Make a fold's predictions durable and return the SHA-256 of their file."""
+    assert score.predictions is not None
+    sink = io.BytesIO()
+    pq.write_table(_as_table(score.key, score.predictions), sink)
+    data = sink.getvalue()
+    write_whole(folder / FOLDER / predictions_name(score.key), data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predictions:
+    """Return a fold's predictions; StorageError where they are absent or not the bytes that `sha256` names.
+
+    None leaves the bytes unchecked. Flipped bits in Parquet load silently, so pass the ledger's hash where
+    the numbers count.
+    """
+    path = folder / FOLDER / predictions_name(key)
+    with storage_faults(path):
+        data = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise StorageError(
+            f"{path}: not the bytes that the ledger recorded. Restore the file from a copy, or remove the "
+            f"run's folder and run again."
+        )
+    return _as_predictions(pq.read_table(pa.BufferReader(data)))
+
+
+def _as_table(key: Key, predictions: Predictions) -> pa.Table:
+    rows = len(predictions.ids)
+    kind = pa.string() if _are_words(predictions.targets) else pa.float64()
+    study, trial, repeat, fold = key
+    columns: list[tuple[pa.Field, object]] = [
+        (pa.field("study", pa.string()), [study] * rows),
+        (pa.field("trial", pa.int32()), [trial] * rows),
+        (pa.field("repeat", pa.int32()), [repeat] * rows),
+        (pa.field("outer_fold", pa.int32()), [0] * rows),
+        (pa.field("fold", pa.int32()), [fold] * rows),
+        (pa.field("id", pa.string()), predictions.ids),
+        (pa.field("group", pa.string()), predictions.groups or [None] * rows),
+        (pa.field("target", kind), predictions.targets),
+        (pa.field("prediction", kind), predictions.values),
+    ]
+    if predictions.probabilities is not None:
+        shares = np.asarray(predictions.probabilities, dtype=np.float32)  # (examples, labels)
+        columns += [
+            (pa.field(f"p_{label}", pa.float32()), shares[:, place])
+            for place, label in enumerate(predictions.labels)
+        ]
+    meta = {
+        "schema_version": SCHEMA_VERSION,
+        "labels": list(predictions.labels),
+        "groups": predictions.groups is not None,
+        "probabilities": predictions.probabilities is not None,
+    }
+    schema = pa.schema([field for field, _ in columns], metadata={_META: json.dumps(meta).encode()})
+    arrays = [pa.array(values, type=field.type) for field, values in columns]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _as_predictions(table: pa.Table) -> Predictions:
+    meta = json.loads(table.schema.metadata[_META])
+    labels = tuple(meta["labels"])
+    shares = [table.column(f"p_{label}").to_numpy() for label in labels] if meta["probabilities"] else None
+    return Predictions(
+        ids=tuple(table.column("id").to_pylist()),
+        groups=tuple(table.column("group").to_pylist()) if meta["groups"] else None,
+        targets=tuple(table.column("target").to_pylist()),
+        values=tuple(table.column("prediction").to_pylist()),
+        labels=labels,
+        probabilities=None if shares is None else np.stack(shares, axis=1),
+    )
+
+
+def _are_words(targets: tuple[Target, ...]) -> bool:
+    return any(isinstance(target, str) for target in targets)

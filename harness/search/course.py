@@ -1,0 +1,279 @@
+"""Course: one study under way, from its history to its last trial."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.candidate import Candidate
+from harness.plan import Study
+from harness.record.history import TrialRecord
+from harness.record.ledger import Ledger
+from harness.record.means import mean_score, running_means
+from harness.record.scores import FoldJob, FoldScore, TrialState
+from harness.search.events import Event, FoldFinished, StudyStopped, TrialAsked, TrialEnded
+
+HOPELESS_AFTER = 5  # trials that all failed alike
+
+
+class Proposer(Protocol):
+    """What a course needs to know of proposals; `harness.search.proposals.Proposals` is one."""
+
+    def ask(self) -> tuple[int, Candidate | None] | None:
+        """Return the next trial, None when there is no other."""
+
+    def report(self, trial: int, step: int, mean: float) -> None:
+        """Note the mean of a trial's folds up to `step`."""
+
+    def should_prune(self, trial: int) -> bool:
+        """Tell whether a trial is not worth its remaining folds."""
+
+    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
+        """Say how a trial ended."""
+
+
+class Single:
+    """Proposes a baseline's only trial, which has no candidate and is never pruned."""
+
+    def __init__(self, *, asked: bool) -> None:
+        self._asked = asked
+
+    def ask(self) -> tuple[int, None] | None:
+        """Return trial 0, once."""
+        if self._asked:
+            return None
+        self._asked = True
+        return 0, None
+
+    def report(self, trial: int, step: int, mean: float) -> None:
+        """Nothing depends on it."""
+
+    def should_prune(self, trial: int) -> bool:
+        """No."""
+        return False
+
+    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
+        """Nothing depends on it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trial:
+    """A trial under way; folds by step, which is repeat x folds + fold."""
+
+    number: int
+    candidate: Candidate | None
+    folds: dict[int, FoldScore] = field(default_factory=dict)
+    in_flight: set[int] = field(default_factory=set)
+
+    def failure(self) -> FoldScore | None:
+        """Return the first fold that failed."""
+        return next((self.folds[step] for step in sorted(self.folds) if self.folds[step].state != "ok"), None)
+
+    def has_answered(self, step: int) -> bool:
+        """Tell whether nothing more is to come for this step."""
+        return step in self.folds or (self.failure() is not None and not self.in_flight)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Heat:
+    """Trials that go from fold to fold together: a batch, or one trial alone."""
+
+    trials: list[_Trial]
+    full: bool
+    front: int = 0  # the first step that is not settled
+
+
+class Course:
+    """One study under way. Every event is in the ledger before the proposals hear of it.
+
+    Mutable: it is the state of the loop, rebuilt from the ledger when the same command runs again.
+    """
+
+    def __init__(
+        self, study: Study, ledger: Ledger, proposer: Proposer, *, batch: int, prunes: bool,
+        known: list[TrialRecord], on_event: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        self.study = study
+        self.cause = ""  # why it stopped before its trials were spent
+        self._ledger = ledger
+        self._proposer = proposer
+        self._batch = batch
+        self._size = batch or 1
+        # Folds of one trial run side by side only where that decides nothing: no pruning, no fixed order.
+        self._side_by_side = batch == 0 and not prunes
+        self._on_event = on_event
+        self._steps = study.repeats * study.folds
+        self._asked = len(known)
+        self._asking = True
+        self._failures = [record.reason for record in known if record.state == "failed"]
+        self._ended = sum(record.state != "running" for record in known)
+        self._heats = self._resume([record for record in known if record.state == "running"])
+        for heat in list(self._heats):
+            self._fill(heat)
+            self._settle(heat)
+        self._give_up_if_hopeless()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self._heats and not self._may_ask()
+
+    @property
+    def progress(self) -> float:
+        """The share of the study's trials that is done or under way."""
+        steps = sum(len(trial.folds) + len(trial.in_flight) for heat in self._heats for trial in heat.trials)
+        return (self._ended + steps / self._steps) / self.study.trials
+
+    def next_job(self) -> FoldJob | None:
+        """Return a fold to start now, asking for a trial if need be; None where the study waits or is done."""
+        for heat in self._heats:
+            if (job := self._continue(heat)) is not None:
+                return job
+        if not self._may_ask() or (self._batch and self._heats):
+            return None
+        heat = _Heat(trials=[], full=False)
+        self._fill(heat)
+        if not heat.trials:
+            return None
+        self._heats.append(heat)
+        return self._continue(heat)
+
+    def take(self, job: FoldJob, score: FoldScore) -> None:
+        """Record a fold's score, then decide what it decides."""
+        self._ledger.record_fold(score)
+        self._on_event(FoldFinished(score=score))
+        step = self._step(score)
+        for heat in self._heats:
+            for trial in heat.trials:
+                if trial.number == job.trial:
+                    trial.in_flight.discard(step)
+                    trial.folds[step] = score
+                    return self._settle(heat)
+        return None
+
+    def _may_ask(self) -> bool:
+        return self._asking and self._asked < self.study.trials
+
+    def _resume(self, running: list[TrialRecord]) -> list[_Heat]:
+        trials = [
+            _Trial(
+                number=record.trial,
+                candidate=record.candidate,
+                folds={self._step(fold): fold for fold in record.folds},
+            )
+            for record in running
+        ]
+        if self._batch and trials:
+            return [_Heat(trials=trials, full=False)]
+        return [_Heat(trials=[trial], full=False) for trial in trials]
+
+    def _fill(self, heat: _Heat) -> None:
+        """Ask for the trials that a heat lacks; a batch ends at a multiple of its size, whoever began it."""
+        while not heat.full:
+            at_end = bool(heat.trials) and (self._asked % self._size == 0)
+            asked = self._proposer.ask() if self._may_ask() and not at_end else None
+            if asked is None:
+                heat.full = True
+                self._asking = self._asking and at_end
+                return
+            number, candidate = asked
+            self._ledger.record_asked(self.study.id, number, candidate)
+            self._asked += 1
+            heat.trials.append(_Trial(number=number, candidate=candidate))
+            self._on_event(TrialAsked(study=self.study.id, trial=number, candidate=candidate))
+
+    def _continue(self, heat: _Heat) -> FoldJob | None:
+        steps = range(heat.front, self._steps) if self._side_by_side else (heat.front,)
+        for trial in heat.trials:
+            if trial.failure() is not None:
+                continue
+            for step in steps:
+                if step not in trial.folds and step not in trial.in_flight:
+                    trial.in_flight.add(step)
+                    return self._job(trial, step)
+        return None
+
+    def _settle(self, heat: _Heat) -> None:
+        """Move a heat forward as far as its folds are known, telling its trials in the order of their numbers."""
+        while heat.full and heat.trials and all(trial.has_answered(heat.front) for trial in heat.trials):
+            step = heat.front
+            heat.trials = [trial for trial in heat.trials if self._goes_on(trial, step)]
+            heat.front += 1
+            heat.trials = [trial for trial in heat.trials if not self._prune(trial, heat.front)]
+        if heat.full and not heat.trials:
+            self._heats.remove(heat)
+            self._give_up_if_hopeless()
+
+    def _goes_on(self, trial: _Trial, step: int) -> bool:
+        """Tell the proposals of a step; False where the trial is complete or has failed."""
+        failed = trial.failure()
+        if failed is not None and not trial.in_flight:
+            self._end(trial, "failed", failed.error or failed.state)
+            return False
+        means = running_means(trial.folds.values(), self.study.folds)
+        if step in means:
+            self._proposer.report(trial.number, step, means[step])
+        if step + 1 < self._steps:
+            return True
+        self._complete(trial)
+        return False
+
+    def _complete(self, trial: _Trial) -> None:
+        mean = mean_score(trial.folds.values())
+        if mean is None:
+            metric = trial.folds[0].metric
+            return self._end(trial, "failed", f"the metric '{metric}' is undefined on every fold")
+        if not math.isfinite(mean):
+            return self._end(trial, "failed", f"the mean of the folds is not finite ({mean})")
+        return self._end(trial, "complete", "", mean)
+
+    def _prune(self, trial: _Trial, step: int) -> bool:
+        """Decide before `step`; where that fold is known the decision was made before the process died."""
+        if step in trial.folds or step in trial.in_flight or not self._proposer.should_prune(trial.number):
+            return False
+        mean = mean_score(trial.folds.values())
+        self._end(trial, "pruned", f"worse than the median of complete trials after {step} folds", mean)
+        return True
+
+    def _end(self, trial: _Trial, state: TrialState, reason: str, mean: float | None = None) -> None:
+        study = self.study.id
+        self._ledger.record_end(study, trial.number, state, reason)
+        self._proposer.tell(trial.number, state, mean if state == "complete" else None)
+        self._ended += 1
+        if state == "failed":
+            self._failures.append(reason)
+        self._on_event(TrialEnded(study=study, trial=trial.number, state=state, reason=reason, mean=mean))
+
+    def _give_up_if_hopeless(self) -> None:
+        enough = self._ended >= min(HOPELESS_AFTER, self.study.trials)
+        if not enough or self.cause or len(self._failures) < self._ended:
+            return
+        if len({_without_numbers(reason) for reason in self._failures}) == 1:
+            self._asking = False
+            self.cause = f"all {self._ended} trials failed alike: {self._failures[0]}"
+            self._on_event(StudyStopped(study=self.study.id, cause=self.cause))
+
+    def _step(self, score: FoldScore) -> int:
+        return score.repeat * self.study.folds + score.fold
+
+    def _job(self, trial: _Trial, step: int) -> FoldJob:
+        repeat, fold = divmod(step, self.study.folds)
+        return FoldJob(
+            study=self.study.id,
+            task=self.study.task,
+            backbone=self.study.backbone,
+            arm=self.study.arm,
+            kind=self.study.kind,
+            trial=trial.number,
+            repeat=repeat,
+            fold=fold,
+            candidate=trial.candidate,
+        )
+
+
+def _without_numbers(reason: str) -> str:
+    """Return a reason by which causes can be compared: the step and the rate at which a loss diverged differ."""
+    return re.sub(r"[-+]?\d[\d.,e+-]*", "#", reason)

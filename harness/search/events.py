@@ -1,0 +1,53 @@
+"""What a person may want to see of a search while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.candidate import Candidate
+from harness.record.scores import FoldJob, FoldScore, TrialState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialAsked:
+    """A trial was proposed; None is a baseline's candidate."""
+
+    study: str
+    trial: int
+    candidate: Candidate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldStarted:
+    """A worker was given a fold."""
+
+    job: FoldJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFinished:
+    """A fold's score is durable."""
+
+    score: FoldScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialEnded:
+    """A trial came to its end; `mean` is None where it failed."""
+
+    study: str
+    trial: int
+    state: TrialState
+    reason: str
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStopped:
+    """A study asks for no more trials before it has spent them; `cause` is a sentence."""
+
+    study: str
+    cause: str
+
+
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped
