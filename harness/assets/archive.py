@@ -11,32 +11,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from harness.assets.lock import Member
+from harness.assets.lock import Member, Place
 from harness.assets.packages import SourceError
 
 CHUNK_BYTES = 1 << 20
 
 
-def take_member(member: Member, path: str, archive: Path, into: Path) -> Path:
-    """Copy the member that lies at `path` in `archive` to `into/<member.name>` and return that path.
+def take_member(member: Member, place: Place, archive: Path, into: Path) -> Path:
+    """Copy the member that lies at `place` in `archive` to `into/<member.name>` and return that path.
 
-    A member without a hash is a folder: all files below `path` are copied, and the archive's hash vouches for
+    A member without a hash is a folder: all files below its place are copied, and the archive's hash vouches for
     them. Raises `SourceError` when it is absent or its SHA-256 is another.
     """
     target = into / member.name
     if not member.sha256:
-        _take_folder(path, archive, target)
+        _take_folder(place.path, archive, target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with _open_member(path, archive) as source, target.open("wb") as copy:
+    with _open_member(place.path, archive) as source, target.open("wb") as copy:
         while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             copy.write(chunk)
     if digest.hexdigest() != member.sha256:
         target.unlink()
         raise SourceError(
-            f"{archive.name}: '{path}' is not the file that is pinned: SHA-256 {digest.hexdigest()[:12]}…, "
+            f"{archive.name}: '{place.path}' is not the file that is pinned: SHA-256 {digest.hexdigest()[:12]}…, "
             f"expected {member.sha256[:12]}…; nothing was kept"
         )
     return target

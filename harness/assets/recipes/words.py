@@ -97,9 +97,10 @@ def mix(samples: NDArray[np.int16], clip: Clip) -> NDArray[np.int16]:
     start = round(clip.place * (CLIP_SAMPLES - len(word)))
     noise = np.random.default_rng(clip.noise).standard_normal(CLIP_SAMPLES)
     noise_power = np.mean(word**2) / 10 ** (clip.snr_db / 10)
-    mixed = noise * np.sqrt(noise_power)
+    mixed: NDArray[np.float64] = noise * np.sqrt(noise_power)
     mixed[start : start + len(word)] += word
-    return np.rint(mixed * (PEAK * (2**15 - 1) / np.abs(mixed).max())).astype(np.int16)
+    loudest = float(np.abs(mixed).max())
+    return np.rint(mixed * (PEAK * (2**15 - 1) / loudest)).astype(np.int16)
 
 
 def encode_wave(samples: NDArray[np.int16]) -> bytes:
