@@ -88,7 +88,7 @@ def find_trunk(
     Raises `ModelError` where the model has no list of blocks or cannot be run on the batch.
     """
     path = find_blocks(model)
-    base = _base_path(model, path)
+    base = find_base(model)
     trace = _trace(model, base, path, make_dummy_batch(model) if batch is None else batch)
     blocks = len(_children(model.get_submodule(path)))
     module_levels = _sort_modules(model, base, path, trace.starts)
@@ -123,6 +123,11 @@ def find_blocks(model: nn.Module) -> str:
     shallowest = min(path.count(".") for path in lists)
     candidates = [path for path in lists if path.count(".") == shallowest]
     return max(candidates, key=lambda path: (_parameters(model.get_submodule(path)), candidates.index(path)))
+
+
+def find_base(model: nn.Module) -> str:
+    """Return the base model's dotted path; a model without one (Whisper's classifier) has its encoder instead."""
+    return _path_of(model, getattr(model, "base_model", model)) or find_blocks(model).split(".")[0]
 
 
 def count_parameters(model: nn.Module, trunk: Trunk) -> tuple[int, ...]:
@@ -243,11 +248,6 @@ def _outermost_stem(
 def _is_pooler(name: str, module: nn.Module, base: str) -> bool:
     """BERT's pooler: a dense layer over one token, learnt for a task that is not ours."""
     return name == _join(base, "pooler") and any(isinstance(part, nn.Linear) for part in module.modules())
-
-
-def _base_path(model: nn.Module, path: str) -> str:
-    """Return the base model's path; a model without one (Whisper's classifier) has its encoder instead."""
-    return _path_of(model, getattr(model, "base_model", model)) or path.split(".")[0]
 
 
 def _path_of(model: nn.Module, part: object) -> str:

@@ -59,7 +59,10 @@ class Architecture:
     model_type: str
     auto_class: str
     settings: dict[str, Any]
-    uncuttable: frozenset[int] = frozenset()  # depths at which the proof is expected to say no
+    uncuttable: frozenset[int] = frozenset()
+    """Depths at which the proof is expected to say no."""
+    manners: tuple[str, ...] = ()
+    """The dearer manners of cutting that it is known to need."""
     labels: int = 3
 
     def build(self) -> Any:
@@ -84,9 +87,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         TEXT,
         _TEXT | {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 320, "max_position_embeddings": 40},
     ),
-    Architecture("albert", "albert", TEXT, _ENCODER | {"embedding_size": 8}),
+    Architecture("albert", "albert", TEXT, _ENCODER | {"embedding_size": 8}, uncuttable=frozenset({0})),
     Architecture("electra", "electra", TEXT, _ENCODER | {"embedding_size": 8}),
-    Architecture("deberta-v2", "deberta-v2", TEXT, _ENCODER | _DISENTANGLED),
+    Architecture("deberta-v2", "deberta-v2", TEXT, _ENCODER | _DISENTANGLED, manners=("stem",)),
     Architecture(
         "modernbert",
         "modernbert",
@@ -94,7 +97,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         _ENCODER
         | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 4, "global_attn_every_n_layers": 2},
     ),
-    Architecture("mpnet", "mpnet", TEXT, _ENCODER),
+    Architecture("mpnet", "mpnet", TEXT, _ENCODER, manners=("stem",)),
     Architecture("camembert", "camembert", TEXT, _ENCODER),
     Architecture("gpt2", "gpt2", TEXT, _TEXT | {"n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 40}),
     Architecture("gpt-neox", "gpt_neox", TEXT, _ENCODER),
@@ -114,6 +117,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             "d_ff": 24,
             "decoder_start_token_id": 0,
         },
+        manners=("first",),
     ),
     Architecture("bart", "bart", TEXT, _SEQ2SEQ | {"max_position_embeddings": 40}),
     Architecture("vit", "vit", VISION, _WIDTHS | _PICTURE),
@@ -179,8 +183,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("wav2vec2-layer", "wav2vec2", SPEECH, _WIDTHS | _CONVOLUTIONS | _LAYER_NORM),
     Architecture("hubert", "hubert", SPEECH, _WIDTHS | _CONVOLUTIONS),
     Architecture("hubert-layer", "hubert", SPEECH, _WIDTHS | _CONVOLUTIONS | _LAYER_NORM),
-    Architecture("wavlm", "wavlm", SPEECH, _WIDTHS | _CONVOLUTIONS),
-    Architecture("wavlm-layer", "wavlm", SPEECH, _WIDTHS | _CONVOLUTIONS | _LAYER_NORM),
+    Architecture("wavlm", "wavlm", SPEECH, _WIDTHS | _CONVOLUTIONS, manners=("first",)),
+    Architecture("wavlm-layer", "wavlm", SPEECH, _WIDTHS | _CONVOLUTIONS | _LAYER_NORM, manners=("first",)),
     Architecture(
         "data2vec-audio",
         "data2vec-audio",

@@ -1,0 +1,217 @@
+"""A checkpoint folder: whether it is safe to load, and the digest that names it.
+
+Nothing here imports torch or runs anything from the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import cast
+
+from harness.errors import ModelError
+
+_CONFIG = "config.json"
+_INDEX = "model.safetensors.index.json"
+_SINGLE = "model.safetensors"
+_CONFIG_BYTES = 16 * 2**20
+
+#: What makes a model what it is: its configuration, weights, tokenizer and processor.
+_PARTS = (
+    _CONFIG,
+    _INDEX,
+    "*.safetensors",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*.json",
+    "vocab*.txt",
+    "merges.txt",
+    "*.model",  # SentencePiece
+    "*processor_config.json",
+)
+
+#: Attention that transformers has itself; any other is a package, or a repository it would fetch code from.
+_ATTENTION = (None, "eager", "sdpa")
+_ATTENTION_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
+
+_REPEATED = re.compile(r"layer|depth|block|repeat|stage|expert")
+_MOST_REPEATS = 10_000
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Refuse what cannot be loaded safely, before anything is loaded.
+
+    Raises `ModelError` for a missing or unreadable configuration, code of its own (`auto_map`), weights that
+    are missing, pickled, truncated or outside the folder, adapters and quantized weights.
+    """
+    _check_config(folder, read_config(folder))
+    for part in list_parts(folder):
+        _check_inside(folder, part)
+    for file in list_weights(folder):
+        _read_shapes(file)
+
+
+def read_config(folder: Path) -> dict[str, object]:
+    """Return the folder's `config.json`; raises `ModelError` where there is none or it is no JSON object."""
+    path = folder / _CONFIG
+    if not path.is_file():
+        raise ModelError(f"{folder}: holds no {_CONFIG}. A checkpoint is a folder made by `save_pretrained`.")
+    return _read_object(path)
+
+
+def list_parts(folder: Path) -> list[Path]:
+    """Return the files that make the model what it is, sorted by name."""
+    files = [path for path in folder.iterdir() if any(fnmatch(path.name, part) for part in _PARTS)]
+    return sorted(files, key=lambda path: path.name)
+
+
+def list_weights(folder: Path) -> list[Path]:
+    """Return the weight files that will be loaded; raises `ModelError` where they are not all there."""
+    if (folder / _SINGLE).exists():
+        return [folder / _SINGLE]
+    if (folder / _INDEX).exists():
+        return [_find_shard(folder, name) for name in _read_index(folder)]
+    pickled = sorted(
+        path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt")
+    )
+    if pickled:
+        raise ModelError(
+            f"{folder}: holds pickled weights only ('{pickled[0]}'), which can run code when opened. "
+            f"Convert them to {_SINGLE} where you trust them, or choose another revision."
+        )
+    raise ModelError(f"{folder}: holds no weights. Expected {_SINGLE} or {_INDEX}.")
+
+
+def count_stored(folder: Path) -> int:
+    """Return how many numbers the weight files hold, from their headers."""
+    return sum(math.prod(shape) for file in list_weights(folder) for shape in _read_shapes(file))
+
+
+def digest_checkpoint(folder: Path) -> str:
+    """Return the SHA-256 over names and bytes of configuration, weights, tokenizer and processor files.
+
+    It depends neither on where the folder lies nor on when it was written, nor on other files in it.
+    """
+    digest = hashlib.sha256()
+    for path in list_parts(folder):
+        with path.open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name}\0{inner}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_config(folder: Path, config: dict[str, object]) -> None:
+    for path in (
+        folder / _CONFIG,
+        *folder.glob("*token*_config.json"),
+        *folder.glob("*processor_config.json"),
+    ):
+        if any(key == "auto_map" for key, _ in _walk(_read_object(path))):
+            raise ModelError(
+                f"{path}: asks for Python code of its own ('auto_map'), which is never run. "
+                "Choose a checkpoint of an architecture that transformers has itself."
+            )
+    for key, value in _walk(config):
+        if key in _ATTENTION_KEYS and value not in _ATTENTION:
+            raise ModelError(
+                f"{folder / _CONFIG}: '{key}' is {value!r}. Remove it, or write 'sdpa' or 'eager'."
+            )
+        if _REPEATED.search(key) and _largest(value) > _MOST_REPEATS:
+            raise ModelError(f"{folder / _CONFIG}: '{key}' is {_largest(value):g}, which no model has.")
+    if "transformers_weights" in config:
+        raise ModelError(
+            f"{folder / _CONFIG}: 'transformers_weights' names other weights than {_SINGLE}. Remove it."
+        )
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"{folder}: its weights are quantized and cannot be tuned. Choose the full-precision one."
+        )
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(f"{folder}: holds an adapter. Merge it into its base model and save that.")
+
+
+def _check_inside(folder: Path, path: Path) -> None:
+    if not path.resolve().is_relative_to(_home(folder)):
+        raise ModelError(
+            f"{path}: is a link that leads out of its folder, to {path.resolve()}. Copy the file here."
+        )
+
+
+def _home(folder: Path) -> Path:
+    """Return what a checkpoint's links may not leave: its folder; in the hub's cache the model's own folder."""
+    folder = folder.resolve()
+    repository = folder.parent.parent
+    cached = folder.parent.name == "snapshots" and repository.name.startswith("models--")
+    return repository if cached else folder
+
+
+def _read_index(folder: Path) -> list[str]:
+    path = folder / _INDEX
+    weights = _read_object(path).get("weight_map")
+    if (
+        not isinstance(weights, dict)
+        or not weights
+        or not all(isinstance(name, str) for name in weights.values())
+    ):
+        raise ModelError(
+            f"{path}: 'weight_map' does not say which file holds which weight. Fetch the folder again."
+        )
+    return sorted(set(cast("dict[str, str]", weights).values()))
+
+
+def _find_shard(folder: Path, name: str) -> Path:
+    index = folder / _INDEX
+    if not name or Path(name).name != name or "\\" in name or name in (".", ".."):
+        raise ModelError(
+            f"{index}: names '{name}', which lies outside the folder. Do not use this checkpoint."
+        )
+    if Path(name).suffix != ".safetensors":
+        raise ModelError(f"{index}: names '{name}', which is no .safetensors file. Convert the weights.")
+    if not (folder / name).is_file():
+        raise ModelError(f"{index}: names '{name}', which is not there. Fetch the folder again.")
+    return folder / name
+
+
+def _read_shapes(file: Path) -> list[list[int]]:
+    """Return the shapes of a file's tensors; opening it compares what its header promises with its size."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:  # type: ignore[no-untyped-call,unused-ignore]
+            return [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: is no whole .safetensors file ({error}). Fetch it again.") from None
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > _CONFIG_BYTES:
+            raise ModelError(f"{path}: is larger than {_CONFIG_BYTES >> 20} MiB, which no configuration is.")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read as JSON ({error}). Fetch it again.") from None
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: is no JSON object. Fetch it again.")
+    return value
+
+
+def _walk(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key), inner
+            yield from _walk(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from _walk(inner)
+
+
+def _largest(value: object) -> float:
+    """Return the largest number in a value or a list of them; 0 where there is none."""
+    values = value if isinstance(value, list) else [value]
+    return max((float(v) for v in values if isinstance(v, int | float)), default=0.0)

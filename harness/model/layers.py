@@ -1,0 +1,74 @@
+"""What a checkpoint's model is made of, part by part, and the depth at which each part freezes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.model.checkpoint import check_checkpoint
+from harness.model.load import build_empty, check_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a model."""
+
+    name: str
+    """`stem`, `block 1`, …, `tail`, `head`."""
+    modules: tuple[str, ...]
+    """Dotted paths of the modules that own its parameters."""
+    parameters: int
+    frozen_from: int | None
+    """The smallest depth at which it is frozen; None: it always trains."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """A model's parts from its input to its output."""
+
+    architecture: str
+    path: str
+    """Dotted path of the list of blocks."""
+    blocks: int
+    parts: tuple[Part, ...]
+
+
+def count_blocks(folder: Path, auto_class: str) -> int:
+    """Return the number of blocks of a checkpoint's model, without loading its weights.
+
+    Raises `ModelError` where the folder is unsafe or its model has no list of blocks.
+    """
+    from harness.model.trunk import find_blocks
+
+    check_checkpoint(folder)
+    check_size(folder, auto_class)
+    model = build_empty(folder, auto_class, device="meta")
+    return len(list(model.get_submodule(find_blocks(model)).children()))
+
+
+def describe_layers(folder: Path, auto_class: str) -> Layers:
+    """Describe the parts of a checkpoint's model, without loading its weights.
+
+    A head is what lies outside the base model: a checkpoint that lacks parts of its tail is told apart by
+    loading. Raises `ModelError` where the folder is unsafe, or the model cannot be run on a made-up batch.
+    """
+    from harness.model.trunk import find_trunk
+
+    check_checkpoint(folder)
+    check_size(folder, auto_class)
+    # On the CPU, not on the meta device: causal masks and Bart look at values. What was never written costs no memory.
+    model = build_empty(folder, auto_class, device="cpu")
+    trunk = find_trunk(model)
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    parts = []
+    for level, name in enumerate(("stem", *(f"block {i + 1}" for i in range(trunk.blocks)), "tail", "head")):
+        own = [parameter for parameter in sizes if trunk.level_of(parameter) == level]
+        depths = range(trunk.blocks + 1)
+        part = Part(
+            name=name,
+            modules=tuple(sorted({parameter.rpartition(".")[0] for parameter in own})),
+            parameters=sum(sizes[parameter] for parameter in own),
+            frozen_from=next((d for d in depths if trunk.freezes(level, d, stem_frozen=False)), None),
+        )
+        parts.append(part)
+    return Layers(architecture=type(model).__name__, path=trunk.path, blocks=trunk.blocks, parts=tuple(parts))
