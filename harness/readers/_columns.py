@@ -1,0 +1,235 @@
+"""From columns to examples: which column is what, and whether each row can be used."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.errors import DataError
+from harness.examples import Examples, Input, Media, Target, build_examples
+from harness.readers._table import SHOWN, Table, require_column, settle_bad
+from harness.spec.options import DataOptions
+from harness.spec.words import show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Which columns hold what; `media` holds `Media` values, and then there is no `text`."""
+
+    label: str
+    text: str | tuple[str, str] | None = None
+    media: str | None = None
+    id: str | None = None
+    group: str | None = None
+    weight: str | None = None
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Yield the key of a spec and the column that it names."""
+        texts = self.text if isinstance(self.text, tuple) else (self.text,)
+        yield from (("text", text) for text in texts if text is not None)
+        yield "label", self.label
+        for key in ("id", "group", "weight"):
+            column = getattr(self, key)
+            if column is not None:
+                yield key, column
+
+
+def roles_of(options: DataOptions) -> Roles:
+    """Return the roles that a spec gives to the columns of a text."""
+    assert options.text is not None
+    assert options.label is not None
+    return Roles(
+        text=options.text, label=options.label, id=options.id, group=options.group, weight=options.weight
+    )
+
+
+def collect(
+    table: Table, roles: Roles, options: DataOptions, *, audit: Callable[[Media], None] | None = None
+) -> Examples:
+    """Return the rows of a table that can be used; raises `DataError` as `on_bad` says.
+
+    `audit` raises `DataError` for a picture or a sound that cannot be decoded.
+    """
+    for key, column in roles.named():
+        require_column(table, column, key)
+    bad = dict(table.bad)
+    rows: list[int] = []
+    for row, place in enumerate(table.places):
+        reason = _refuse(table, roles, row, audit)
+        if reason is None:
+            rows.append(row)
+            continue
+        bad[place] = reason
+    notes = [*table.notes, *settle_bad(table.name, bad, len(table.places) + len(table.bad), options.on_bad)]
+    if not rows:
+        raise DataError(f"{table.name}: holds no row that can be used")
+    targets = _read_targets(table, roles.label, rows)
+    inputs = [_read_input(table, roles, row) for row in rows]
+    ids = _read_ids(table, roles.id, rows)
+    return build_examples(
+        inputs=inputs,
+        targets=targets,
+        ids=ids,
+        groups=[str(table.columns[roles.group][row]) for row in rows] if roles.group else None,
+        weights=_read_weights(table, roles.weight, rows),
+        notes=[*notes, *_note_texts(table.name, inputs), *_note_twins(table.name, targets)],
+    )
+
+
+def _refuse(table: Table, roles: Roles, row: int, audit: Callable[[Media], None] | None) -> str | None:
+    """Return why a row cannot be used, None where it can."""
+    for key, column in roles.named():
+        reason = _CHECKS[key](table.columns[column][row])
+        if reason:
+            return f"{reason} in column {show(column)}"
+    if roles.media is None:
+        return None
+    media = table.columns[roles.media][row]
+    if not isinstance(media, Media):
+        return f"nothing in column {show(roles.media)}"
+    try:
+        if audit:
+            audit(media)
+    except DataError as error:
+        return str(error).removeprefix(f"{media.name}: ")
+    return None
+
+
+def _refuse_text(cell: object) -> str | None:
+    if cell is None:
+        return "no text"
+    if not isinstance(cell, str):
+        return f"{show(cell)}, which is no text,"
+    if any("\ud800" <= char <= "\udfff" for char in cell):
+        return "half of a surrogate pair, which is no letter,"
+    return None
+
+
+def _refuse_label(cell: object) -> str | None:
+    if _is_missing(cell):
+        return "no label"
+    return None if isinstance(cell, (str, int, float)) else f"{show(cell)}, which is no label,"
+
+
+def _refuse_name(cell: object) -> str | None:
+    if _is_missing(cell):
+        return "nothing"
+    return None if isinstance(cell, (str, int, float)) else f"{show(cell)}, which is no name,"
+
+
+def _refuse_weight(cell: object) -> str | None:
+    if _is_missing(cell):
+        return "no weight"
+    weight = _number(cell)
+    if weight is None or not math.isfinite(weight) or weight < 0:
+        return f"{show(cell)}, which is no weight of 0 or more,"
+    return None
+
+
+_CHECKS: Mapping[str, Callable[[object], str | None]] = {
+    "text": _refuse_text,
+    "label": _refuse_label,
+    "id": _refuse_name,
+    "group": _refuse_name,
+    "weight": _refuse_weight,
+}
+
+
+def _is_missing(cell: object) -> bool:
+    """Return whether a cell says nothing; `NA` and `null` are words and say something."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _number(cell: object) -> float | None:
+    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
+        return None
+    try:
+        return float(cell)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_input(table: Table, roles: Roles, row: int) -> Input:
+    if roles.media is not None:
+        media = table.columns[roles.media][row]
+        assert isinstance(media, Media)
+        return media
+    if isinstance(roles.text, tuple):
+        first, second = (str(table.columns[column][row]) for column in roles.text)
+        return first, second
+    return str(table.columns[roles.text or ""][row])
+
+
+def _read_targets(table: Table, label: str, rows: Sequence[int]) -> list[Target]:
+    """Return words as they stand and numbers as they are, but not both in one column."""
+    cells = [table.columns[label][row] for row in rows]
+    targets = [_as_target(cell) for cell in cells]
+    words = [row for row, target in zip(rows, targets, strict=True) if isinstance(target, str)]
+    if words and len(words) < len(rows):
+        number = next(row for row in rows if row not in set(words))
+        column = table.columns[label]
+        raise DataError(
+            f"{table.name}: the column {show(label)} mixes words and numbers: {table.places[words[0]]} holds "
+            f"{show(column[words[0]])}, {table.places[number]} holds {show(column[number])}; write all of them alike"
+        )
+    return targets
+
+
+def _as_target(cell: object) -> Target:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    assert isinstance(cell, (str, int, float))
+    return cell
+
+
+def _read_ids(table: Table, column: str | None, rows: Sequence[int]) -> list[str] | None:
+    if column is None:
+        return None
+    ids = [str(table.columns[column][row]) for row in rows]
+    places = defaultdict(list)
+    for name, row in zip(ids, rows, strict=True):
+        places[name].append(table.places[row])
+    repeated = [f"  {show(name)}: {', '.join(where[:3])}" for name, where in places.items() if len(where) > 1]
+    if repeated:
+        lines = "\n".join(repeated[:SHOWN])
+        raise DataError(
+            f"{table.name}: {len(repeated)} ids in column {show(column)} name more than one row:\n{lines}"
+        )
+    return ids
+
+
+def _read_weights(table: Table, column: str | None, rows: Sequence[int]) -> list[float] | None:
+    if column is None:
+        return None
+    weights = [_number(table.columns[column][row]) or 0.0 for row in rows]
+    if not any(weights):
+        raise DataError(f"{table.name}: all weights in column {show(column)} are 0")
+    return weights
+
+
+def _note_texts(name: str, inputs: Sequence[Input]) -> list[str]:
+    def blank(item: Input) -> bool:
+        parts = item if isinstance(item, tuple) else (item,)
+        return any(isinstance(part, str) and not part.strip() for part in parts)
+
+    empty = sum(map(blank, inputs))
+    return [f"{name}: {empty} of {len(inputs)} texts are empty; they are kept"] if empty else []
+
+
+def _note_twins(name: str, targets: Sequence[Target]) -> list[str]:
+    """Say which labels differ by case or outer blanks only, and which end or begin with a blank."""
+    words = {target for target in targets if isinstance(target, str) and _number(target) is None}
+    twins: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(words):
+        twins[word.strip().casefold()].append(word)
+    notes = [
+        f"{name}: the labels {' and '.join(map(show, alike))} differ by case or blanks only and are kept apart"
+        for alike in twins.values()
+        if len(alike) > 1
+    ]
+    alone = [word for alike in twins.values() if len(alike) == 1 for word in alike if word != word.strip()]
+    return notes + [f"{name}: the label {show(word)} begins or ends with a blank" for word in alone]
