@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from harness import plugins
 from harness.judge.cells import build_cell
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow
 from harness.judge.score_table import read_score_table
+from harness.judge.stats.ranks import rank_values
 from harness.plan import Plan
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
@@ -35,7 +35,9 @@ def compare_arms(plan: Plan, history: History, spec: Spec) -> Comparison:
     """
     trials = _by_study(history)
     tasks = {name: _describe(plan, spec, name) for name in plan.survey.tasks}
-    cells = tuple(build_cell(study, trials.get(study.id, ()), tasks[study.task].bounds) for study in plan.studies)
+    cells = tuple(
+        build_cell(study, trials.get(study.id, ()), tasks[study.task].bounds) for study in plan.studies
+    )
     ranking = rank_cells(cells, tuple(tasks.values()))
     searched = any(study.kind == "arm" and study.trials > 1 for study in plan.studies)
     flattering = [FLATTERING] if searched else []
@@ -91,20 +93,15 @@ def _rank_blocks(
         if missing := [method for method, value in values.items() if value is None]:
             lacking[name] = missing
             continue
-        for method, rank in zip(methods, _rank(list(values.values())), strict=True):
-            ranks[method][name[0]].append(rank)
+        badness = [-value for value in values.values() if value is not None]
+        for method, rank in zip(methods, rank_values(badness), strict=True):
+            ranks[method][name[0]].append(float(rank))
     rows = [_row(method, list(ranks[method].values())) for method in methods]
     rows.sort(key=lambda row: math.inf if row.mean_rank is None else row.mean_rank)
     ranked = len(blocks) - len(lacking)
     clusters = {name[0] for name in blocks if name not in lacking}
     notes = _notes(lacking, ranked, len(clusters), words=words)
     return Ranking(rows=tuple(rows), blocks=ranked, notes=tuple(notes))
-
-
-def _rank(values: Sequence[float | None]) -> list[float]:
-    """Return ranks, 1 for the highest; values that differ by the noise of summing alone are tied."""
-    rounded = [-float(f"{value:.12g}") for value in values if value is not None]
-    return [float(rank) for rank in stats.rankdata(rounded)]
 
 
 def _row(method: str, clusters: Sequence[Sequence[float]]) -> RankRow:

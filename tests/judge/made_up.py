@@ -66,6 +66,7 @@ def make_plan(spec: Spec, *, metric: str = "macro-f1", higher_is_better: bool = 
         metric=metric,
         metrics=(metric,),
         higher_is_better=higher_is_better,
+        folds="",
     )
     survey = Survey(
         tasks={name: replace(facts, digest=name) for name in spec.tasks},

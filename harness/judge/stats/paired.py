@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,6 @@ def corrected_resampled_t(
     mean, df = float(values.mean()), len(values) - 1
     se = math.sqrt((1 / len(values) + test_over_train) * float(values.var(ddof=1)))
     t = mean / se if se else math.copysign(math.inf, mean) if mean else 0.0
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * se
-    p = float(2 * stats.t.sf(abs(t), df))
+    reach = float(special.stdtrit(df, (1 + level) / 2)) * se
+    p = float(2 * special.stdtr(df, -abs(t)))
     return TTest(mean=mean, se=se, t=t, df=df, p=p, low=mean - reach, high=mean + reach)

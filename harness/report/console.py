@@ -1,0 +1,146 @@
+"""The door to rich: data to stdout, the rest to stderr, bars where somebody watches."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from harness.report.layout import sanitise
+
+NARROWEST = 30
+
+
+class Watch(Protocol):
+    """What a run tells whoever watches it; a context, so that the cursor is given back in the end."""
+
+    def event(self, line: str) -> None:
+        """Say that something happened."""
+
+    def advance(self, task: str, *, done: int, best: str) -> None:
+        """Say that `done` trials of a task have ended, and the best score so far ("": none)."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """Where a verb writes: `print` for what was asked for, `say` for everything else."""
+
+    data: Console
+    talk: Console
+
+    @property
+    def width(self) -> int:
+        """The columns that there are for data, 80 where nobody says."""
+        return max(NARROWEST, self.data.width)
+
+    def print(self, text: str) -> None:
+        """Write text to stdout as it is, but for what could move the cursor."""
+        _write(self.data, text)
+
+    def say(self, text: str) -> None:
+        """Write text for a person to stderr."""
+        _write(self.talk, text)
+
+    def watch(self, trials: Mapping[str, int]) -> Watch:
+        """Return live bars for the trials of each task, or plain lines where stderr is no terminal."""
+        if self.talk.is_terminal and not self.talk.is_dumb_terminal:
+            return _Bars(self.talk, trials)
+        return _Lines(self.talk, trials)
+
+
+def open_terminal(
+    *, color: bool = True, stdout: IO[str] | None = None, stderr: IO[str] | None = None
+) -> Terminal:
+    """Return the process's terminal; NO_COLOR and COLUMNS are honoured, `color=False` is --no-color."""
+    return Terminal(
+        data=_open(sys.stdout if stdout is None else stdout, color=color),
+        talk=_open(sys.stderr if stderr is None else stderr, color=color),
+    )
+
+
+def _open(file: IO[str], *, color: bool) -> Console:
+    # The names in a line are not markup, not emoji and not numbers to be highlighted.
+    return Console(
+        file=file, markup=False, emoji=False, highlight=False, no_color=not color or "NO_COLOR" in os.environ
+    )
+
+
+def _write(console: Console, text: str) -> None:
+    """Write lines without wrapping; letters that the stream cannot encode become `?`."""
+    lines = "\n".join(map(sanitise, text.splitlines()))
+    lines = lines.encode(console.encoding, "replace").decode(console.encoding)
+    console.print(Text(lines), soft_wrap=True)
+
+
+class _Lines:
+    """One plain line for each event."""
+
+    def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
+        self._console = console
+        self._trials = dict(trials)
+
+    def event(self, line: str) -> None:
+        _write(self._console, line)
+
+    def advance(self, task: str, *, done: int, best: str) -> None:
+        _write(self._console, f"{task} {_tell(done, self._trials[task], best)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+
+class _Bars:
+    """A live bar for each task, with lines of events above."""
+
+    def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
+        self._console = console
+        self._trials = dict(trials)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[told]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=console,
+        )
+        self._bars: dict[str, TaskID] = {
+            task: self._progress.add_task(sanitise(task), total=total, told=_tell(0, total, ""))
+            for task, total in self._trials.items()
+        }
+
+    def event(self, line: str) -> None:
+        _write(self._console, line)
+
+    def advance(self, task: str, *, done: int, best: str) -> None:
+        told = sanitise(_tell(done, self._trials[task], best))
+        self._progress.update(self._bars[task], completed=done, told=told)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def _tell(done: int, total: int, best: str) -> str:
+    return f"{done}/{total} trials" + (f"  best {best}" if best else "")

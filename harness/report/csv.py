@@ -1,0 +1,52 @@
+"""A comparison as CSV: one line for each cell, inert in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from harness.judge.comparison import Cell, ComparedTask, Comparison
+from harness.report.layout import sanitise
+
+FORMULA = tuple("=+-@＝＋－＠")  # what a spreadsheet, also a full-width one, takes for the start of a formula
+HEADER = (
+    *(
+        "task",
+        "backbone",
+        "arm",
+        "kind",
+        "metric",
+        "score",
+        "low",
+        "high",
+        "raw_best",
+        "optimism",
+        "train_score",
+    ),
+    *("gap", "fold_sd", "depth", "blocks", "trainable_parameters", "fit_s", "trials_ok", "trials_pruned"),
+    *("trials_failed", "note"),
+)
+
+
+def render(comparison: Comparison) -> str:
+    """Return a header and one line for each cell; an unknown number is an empty field."""
+    tasks = {task.name: task for task in comparison.tasks}
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(_list_fields(cell, tasks[cell.task]) for cell in comparison.cells)
+    return file.getvalue()
+
+
+def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
+    words = (cell.task, cell.backbone, cell.arm, cell.kind, task.metric)
+    scores = (cell.score, cell.low, cell.high, cell.raw_best, cell.optimism, cell.train_score, cell.gap)
+    costs = (cell.fold_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
+    trials = (cell.trials.ok, cell.trials.pruned, cell.trials.failed)
+    return [*map(_disarm, words), *scores, *costs, *trials, _disarm(cell.note)]
+
+
+def _disarm(text: str) -> str:
+    """Return text that no spreadsheet runs: what looks like a formula is quoted with ' as spreadsheets do."""
+    text = sanitise(text)
+    return f"'{text}" if text.lstrip().startswith(FORMULA) else text

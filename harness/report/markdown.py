@@ -1,0 +1,91 @@
+"""A comparison as Markdown, as GitHub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.judge.comparison import Cell, ComparedTask, Comparison
+from harness.report import figures
+from harness.report.layout import sanitise
+from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//)|^[-+=]|(?<=^\d)[.)])")
+
+
+def render(comparison: Comparison) -> str:
+    """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
+    protocol = comparison.protocol
+    folds = f"{protocol.folds} folds" + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
+    parts = [
+        f"# {escape(comparison.suite)}",
+        f"Scores are shown with 95 % intervals, over {folds}. gap: training minus validation score, positive for "
+        "overfitting. depth: frozen blocks.",
+        "## Ranking",
+        _draw_table(_ranking_rows(comparison)),
+        *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
+    ]
+    if comparison.notes:
+        parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in comparison.notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text on one line that Markdown shows as it is: no markup, no link, no HTML, no mention."""
+    return SPECIAL.sub(r"\\\1", sanitise(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def _ranking_rows(comparison: Comparison) -> list[list[str]]:
+    several = ["backbone"] * has_several_backbones(comparison)
+    rows = [["rank", "arm", *several, *(escape(task.name) for task in comparison.tasks)]]
+    for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
+        rank = figures.show_rank(row.rank.mean_rank) if row.rank else ""
+        if row.rank and row.rank.low is not None and row.rank.high is not None:
+            rank += f" [{row.rank.low:.1f},{row.rank.high:.1f}]"
+        scores = (_show_score(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True))
+        rows.append([rank, *_name(row, comparison), *scores])
+    return rows
+
+
+def _draw_task(comparison: Comparison, place: int) -> Iterable[str]:
+    task = comparison.tasks[place]
+    several = ["backbone"] * has_several_backbones(comparison)
+    header = ["arm", *several, "score", "train", "gap", "depth", "head lr", "backbone lr"]
+    rows = [[*header, "trained parameters", "s/fit", "complete", "pruned", "failed", "note"]]
+    for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
+        if cell := row.cells[place]:
+            rows.append([*_name(row, comparison), *_describe(task, cell)])
+    groups = f", {task.groups} groups" if task.groups is not None else ""
+    direction = "higher" if task.higher_is_better else "lower"
+    yield f"## {escape(task.name)}"
+    yield f"{escape(task.type)}, {task.examples} examples{groups}, {escape(task.metric)} ({direction} is better)"
+    yield _draw_table(rows)
+
+
+def _name(row: Row, comparison: Comparison) -> list[str]:
+    return [escape(row.name), *[escape(row.backbone)] * has_several_backbones(comparison)]
+
+
+def _describe(task: ComparedTask, cell: Cell) -> list[str]:
+    candidate = cell.candidate
+    rates = (candidate.head_lr, candidate.backbone_lr) if candidate else (None, None)
+    return [
+        _show_score(task, cell),
+        figures.show_score(cell.train_score, task.bounds),
+        figures.show_score(cell.gap, task.bounds, digits=2),
+        figures.show_depth(cell.depth, cell.blocks),
+        *(figures.NOTHING if rate is None else f"{rate:.2g}" for rate in rates),
+        figures.show_count(cell.trainable_parameters),
+        figures.show_seconds(cell.fit_s),
+        *map(str, (cell.trials.ok, cell.trials.pruned, cell.trials.failed)),
+        escape(cell.note),
+    ]
+
+
+def _show_score(task: ComparedTask, cell: Cell | None) -> str:
+    return figures.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
+
+
+def _draw_table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))

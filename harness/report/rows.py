@@ -1,0 +1,57 @@
+"""The cells of a comparison as people read them: one row for each arm, one column for each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind, RankRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An arm or baseline, on one backbone where a task has several, with its cell for each task."""
+
+    name: str
+    backbone: str  # "": each task has but one
+    rank: RankRow | None  # None: a baseline, or an arm whose rank stands in an earlier row
+    cells: tuple[Cell | None, ...]  # None: the task does not take this backbone
+
+
+def arrange_arms(comparison: Comparison) -> list[Row]:
+    """Return the rows of the arms, the best ranked first."""
+    return [
+        row for ranked in comparison.ranking.rows for row in _rows(comparison, "arm", ranked.arm, rank=ranked)
+    ]
+
+
+def arrange_baselines(comparison: Comparison) -> list[Row]:
+    """Return the rows of the baselines, in the plan's order."""
+    names = dict.fromkeys(cell.arm for cell in comparison.cells if cell.kind == "baseline")
+    return [row for name in names for row in _rows(comparison, "baseline", name, rank=None)]
+
+
+def has_several_backbones(comparison: Comparison) -> bool:
+    """Tell whether any task has more than one backbone."""
+    pairs = {(cell.task, cell.backbone) for cell in comparison.cells}
+    return len(pairs) > len({task for task, _ in pairs})
+
+
+def pair_cells(row: Row, comparison: Comparison) -> list[tuple[ComparedTask, Cell]]:
+    """Return the row's cells, each with its task."""
+    pairs = zip(comparison.tasks, row.cells, strict=True)
+    return [(task, cell) for task, cell in pairs if cell is not None]
+
+
+def _rows(comparison: Comparison, kind: Kind, name: str, *, rank: RankRow | None) -> list[Row]:
+    own = [cell for cell in comparison.cells if (cell.kind, cell.arm) == (kind, name)]
+    if not has_several_backbones(comparison):
+        found = {cell.task: cell for cell in own}
+        return [
+            Row(name=name, backbone="", rank=rank, cells=tuple(found.get(t.name) for t in comparison.tasks))
+        ]
+    rows = []
+    for place, backbone in enumerate(dict.fromkeys(cell.backbone for cell in comparison.cells)):
+        found = {cell.task: cell for cell in own if cell.backbone == backbone}
+        cells = tuple(found.get(task.name) for task in comparison.tasks)
+        rows.append(Row(name=name, backbone=backbone, rank=None if place else rank, cells=cells))
+    return rows

@@ -1,0 +1,229 @@
+"""A comparison as plain text for a terminal of any width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow
+from harness.report import figures
+from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
+from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, pair_cells
+
+CELL_NOTES = 8  # more would push the table out of sight; all of them stand in table.md
+SAME_COMMAND = "resume or extend: the same command"
+
+
+def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COMMAND) -> str:
+    """Return the ranking with scores, baselines and notes, in lines of at most `width` columns.
+
+    A table that is too wide is split into scores and details, and then into one block for each task. Numbers are
+    never cut; long names are shortened. Nothing in a name can move the cursor or colour.
+    """
+    table = _draw_wide(comparison, width)
+    if not fits(table, width):
+        table = _draw_split(comparison, width)
+    baselines = _tell_baselines(comparison, width)
+    if not fits([*table, *baselines], width):
+        table, baselines = _draw_blocks(comparison, width), []
+    lines = [*_tell_title(comparison, width), *table, *baselines, *_tell_notes(comparison, width)]
+    return "\n".join([*lines, *wrap(f"{sanitise(next_step)}", width, between=" · ")]) + "\n"
+
+
+def render_ranking(ranking: Ranking, *, width: int = 80) -> str:
+    """Return the mean ranks of anybody's table."""
+    names = [shorten(sanitise(row.arm), max(10, width - 22)) for row in ranking.rows]
+    ranks = [_show_rank(row) for row in ranking.rows]
+    table = lay_out([("rank", "method"), *zip(ranks, names, strict=True)])
+    intervals = "; 95 % intervals" if any(row.low is not None for row in ranking.rows) else ""
+    head = wrap(f"Mean rank over {_count(ranking.blocks, 'data set')}{intervals}", width)
+    notes = [line for note in ranking.notes for line in wrap(f"{sanitise(note)}", width)]
+    return "\n".join([*head, *table, *notes]) + "\n"
+
+
+def _tell_title(comparison: Comparison, width: int) -> list[str]:
+    backbones = len({cell.backbone for cell in comparison.cells})
+    counts = (
+        _count(len(comparison.tasks), "task"),
+        _count(backbones, "backbone"),
+        _count(len(comparison.ranking.rows), "arm"),
+    )
+    folds, repeats = comparison.protocol.folds, comparison.protocol.repeats
+    splits = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
+    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), splits]
+    blocks = comparison.ranking.blocks
+    pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
+    over = f"mean rank over {_count(blocks, *pairs)}" if blocks else "no mean rank: no task has every arm"
+    ranking = f"Ranking ({over}; scores with 95 % intervals)"
+    return [*wrap(" · ".join(title), width, between=" · "), *wrap(ranking, width)]
+
+
+def _draw_wide(comparison: Comparison, width: int) -> list[str]:
+    """Return one line for each row, with everything that is known of it."""
+    head, units = _headers(comparison, width)
+    lines = [
+        [
+            *_name_row(row, comparison, width),
+            *_show_scores(row, comparison),
+            _join(_show_gap(task, cell) for task, cell in pair_cells(row, comparison)),
+            _join_depths(row),
+            _join(figures.show_seconds(cell.fit_s) for cell in row.cells if cell),
+        ]
+        for row in arrange_arms(comparison)
+    ]
+    return lay_out([[*head, "gap", "depth", "s/fit"], [*units, "", "", ""], *lines])
+
+
+def _draw_split(comparison: Comparison, width: int) -> list[str]:
+    """Return the scores, and below them the gap, depth and seconds of each."""
+    rows = arrange_arms(comparison)
+    names = [_name_row(row, comparison, width) for row in rows]
+    head, units = _headers(comparison, width)
+    scores = [[*name, *_show_scores(row, comparison)] for name, row in zip(names, rows, strict=True)]
+    columns = [
+        pad([("gap", "depth", "s/fit"), *(_show_detail(task, row.cells[place]) for row in rows)])
+        for place, task in enumerate(comparison.tasks)
+    ]
+    unranked = [["", *name[1:]] for name in ([""] * len(names[0]), *names)]
+    details = [[*name, *cells] for name, *cells in zip(unranked, *columns, strict=True)]
+    told = "Best trials: training minus validation score, frozen blocks, seconds per fit"
+    return [*lay_out([head, units, *scores]), *wrap(told, width), *lay_out([["", *head[1:]], *details])]
+
+
+def _draw_blocks(comparison: Comparison, width: int) -> list[str]:
+    """Return the mean ranks, and a block of arms and baselines for each task."""
+    ranked = [(_show_rank(row), shorten(sanitise(row.arm), width - 18)) for row in comparison.ranking.rows]
+    lines = lay_out([("rank", "arm"), *ranked])
+    for place, task in enumerate(comparison.tasks):
+        lines += ["", *wrap(f"{sanitise(task.name)} · {_show_metric(task)}", width, between=" · ")]
+        lines += _draw_task(comparison, place, width)
+        baselines = [
+            f"{_name(row, width)} {figures.show_score(cell.score, task.bounds, digits=2)}"
+            for row in arrange_baselines(comparison)
+            if (cell := row.cells[place])
+        ]
+        if baselines:
+            lines += wrap(f"baselines: {' · '.join(baselines)}", width, between=" · ")
+    return [*lines, ""]
+
+
+def _draw_task(comparison: Comparison, place: int, width: int) -> list[str]:
+    """Return a task's arms, in two lines each where one is too wide."""
+    task = comparison.tasks[place]
+    found = [(_name(row, width), row.cells[place]) for row in arrange_arms(comparison)]
+    arms = [
+        (name, _show_score(task, cell), *_show_detail(task, cell)) for name, cell in found if cell is not None
+    ]
+    table = lay_out([("arm", "score", "gap", "depth", "s/fit"), *arms])
+    if fits(table, width):
+        return table
+    scores = lay_out([(name, score) for name, score, *_ in arms])
+    details = [f"   gap {gap} · {depth} · {seconds} s/fit" for *_, gap, depth, seconds in arms]
+    missing = [cell.score is None for _, cell in found if cell is not None]
+    triples = zip(scores, details, missing, strict=True)
+    return [line for score, detail, gone in triples for line in ((score,) if gone else (score, detail))]
+
+
+def _tell_baselines(comparison: Comparison, width: int) -> list[str]:
+    """Return each baseline's score on every task, in the order of the columns; a line for each backbone."""
+    told: dict[str, list[str]] = {}
+    for row in arrange_baselines(comparison):
+        scores = (
+            figures.show_score(cell.score, task.bounds, digits=2)
+            for task, cell in pair_cells(row, comparison)
+        )
+        told.setdefault(row.backbone, []).append(f"{sanitise(row.name)} {' '.join(scores)}")
+    return [
+        line
+        for backbone, values in told.items()
+        for line in wrap(
+            f"baselines{f' on {sanitise(backbone)}' if backbone else ''}: {' · '.join(values)}",
+            width,
+            between=" · ",
+        )
+    ]
+
+
+def _tell_notes(comparison: Comparison, width: int) -> list[str]:
+    """Return the comparison's notes and those of its cells, the missing ones first."""
+    several = has_several_backbones(comparison)
+    noted = sorted((cell for cell in comparison.cells if cell.note), key=lambda cell: cell.score is not None)
+    told = [
+        f"{cell.task}, {cell.arm}{f' on {cell.backbone}' if several else ''}: {cell.note}."
+        for cell in noted[:CELL_NOTES]
+    ]
+    more = len(noted) - CELL_NOTES
+    if more > 0:
+        told.append(f"{_count(more, 'further note')} in table.md.")
+    return [line for note in (*comparison.notes, *told) for line in wrap(f"{sanitise(note)}", width)]
+
+
+def _headers(comparison: Comparison, width: int) -> tuple[list[str], list[str]]:
+    """Return the names of the columns up to the scores, and below them the metrics."""
+    names = ["rank", "arm", "backbone"] if has_several_backbones(comparison) else ["rank", "arm"]
+    tasks = [shorten(sanitise(task.name), _longest(width)) for task in comparison.tasks]
+    return [*names, *tasks], ["" for _ in names] + [_show_metric(task) for task in comparison.tasks]
+
+
+def _name_row(row: Row, comparison: Comparison, width: int) -> list[str]:
+    rank = _show_rank(row.rank) if row.rank else ""
+    backbone = [shorten(sanitise(row.backbone), _longest(width))] * has_several_backbones(comparison)
+    return [rank, shorten(sanitise(row.name), _longest(width)), *backbone]
+
+
+def _name(row: Row, width: int) -> str:
+    name = f"{row.name} on {row.backbone}" if row.backbone else row.name
+    return shorten(sanitise(name), max(_longest(width), width - 18))
+
+
+def _longest(width: int) -> int:
+    return max(10, width // 5)
+
+
+def _show_scores(row: Row, comparison: Comparison) -> list[str]:
+    return [_show_score(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True)]
+
+
+def _show_score(task: ComparedTask, cell: Cell | None) -> str:
+    return figures.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
+
+
+def _show_gap(task: ComparedTask, cell: Cell) -> str:
+    return figures.show_score(cell.gap, task.bounds, digits=2)
+
+
+def _show_detail(task: ComparedTask, cell: Cell | None) -> tuple[str, str, str]:
+    if cell is None:
+        return "", "", ""
+    return (
+        _show_gap(task, cell),
+        figures.show_depth(cell.depth, cell.blocks),
+        figures.show_seconds(cell.fit_s),
+    )
+
+
+def _show_metric(task: ComparedTask) -> str:
+    return sanitise(task.metric) if task.higher_is_better else f"{sanitise(task.metric)} ↓"
+
+
+def _show_rank(row: RankRow) -> str:
+    interval = "" if row.low is None or row.high is None else f" [{row.low:.1f},{row.high:.1f}]"
+    return f"{figures.show_rank(row.mean_rank)}{interval}"
+
+
+def _join(values: Iterable[str]) -> str:
+    """Return the values of all tasks, or the one that all have that are not missing."""
+    listed = list(values)
+    known = set(listed) - {figures.NOTHING}
+    return known.pop() if len(known) == 1 else " ".join(listed)
+
+
+def _join_depths(row: Row) -> str:
+    cells = [cell for cell in row.cells if cell]
+    if len({cell.blocks for cell in cells}) > 1:
+        return _join(figures.show_depth(cell.depth, cell.blocks).replace(" of ", "/") for cell in cells)
+    depths = _join(figures.NOTHING if cell.depth is None else str(cell.depth) for cell in cells)
+    return f"{depths} of {cells[0].blocks}" if cells else ""
+
+
+def _count(number: int, name: str, tail: str = "") -> str:
+    return f"{number} {name}{'s' * (number != 1)}{tail}"
