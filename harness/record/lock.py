@@ -1,0 +1,96 @@
+"""The lock: what a run was made of, so that its tables can be made again without data or weights."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StorageError
+from harness.plan import SCHEMA_VERSION, BackboneFacts, Survey, TaskFacts
+from harness.record.files import write_whole
+
+LOCK = "lock.json"
+PACKAGES = (
+    "finetune-harness",
+    "numpy",
+    "optuna",
+    "pyarrow",
+    "ray",
+    "scikit-learn",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A run's spec with all defaults, the folder its relative paths start from, and the facts it was planned on."""
+
+    spec_json: str
+    base: Path
+    survey: Survey
+
+
+def write_lock(folder: Path, lock: Lock) -> None:
+    """Write `lock.json`, with hashes, seeds and versions for whoever reads it."""
+    spec = json.loads(lock.spec_json)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "suite": spec["name"],
+        "seed": spec["seed"],
+        "spec_sha256": sha256(lock.spec_json.encode()).hexdigest(),
+        "spec": spec,
+        "base": str(lock.base.resolve()),
+        "survey": asdict(lock.survey),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+    }
+    write_whole(folder / LOCK, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+def read_lock(folder: Path) -> Lock:
+    """Return the lock of a run; raises `StorageError` where there is none that can be read."""
+    path = folder / LOCK
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StorageError(
+            f"{folder}: is no run, for it holds no {LOCK}; name a suite under --results"
+        ) from None
+    except ValueError as error:
+        raise StorageError(
+            f"{path}: is damaged ({error}); `harness run` with the run's spec mends it"
+        ) from None
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise StorageError(
+            f"{path}: was written in schema {content['schema_version']}, this version reads {SCHEMA_VERSION}"
+        )
+    return Lock(
+        spec_json=json.dumps(content["spec"]),
+        base=Path(content["base"]),
+        survey=_read_survey(content["survey"]),
+    )
+
+
+def _read_survey(raw: dict[str, Any]) -> Survey:
+    lists = ("labels", "metrics", "notes")
+    tasks = {
+        name: TaskFacts(**{key: tuple(value) if key in lists else value for key, value in facts.items()})
+        for name, facts in raw["tasks"].items()
+    }
+    return Survey(
+        tasks=tasks, backbones={name: BackboneFacts(**facts) for name, facts in raw["backbones"].items()}
+    )
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version, None where it is not installed as a package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

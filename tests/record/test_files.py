@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import resource
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import StorageError
+from harness.record.files import claim_run, write_whole
+
+ROOT = Path(__file__).parents[2]
+HOLD = "import sys; from pathlib import Path; from harness.record.files import claim_run\n"
+
+
+def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.json"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [file.name for file in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_second_process_on_a_run_is_told_whose_it_is_within_two_seconds(tmp_path: Path) -> None:
+    owner = start(HOLD + "with claim_run(Path(sys.argv[1])): print('held', flush=True); input()", tmp_path)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "held\n"
+    began = time.monotonic()
+    with pytest.raises(StorageError) as refusal, claim_run(tmp_path):
+        pass
+    assert time.monotonic() - began < 2
+    assert refusal.value.exit_code == 4
+    assert f"process {owner.pid} on host {socket.gethostname()}" in str(refusal.value)
+    owner.kill()
+    owner.communicate()
+    with claim_run(tmp_path):  # a killed owner leaves no claim
+        pass
+
+
+def test_an_owner_removes_what_a_killed_one_was_writing(tmp_path: Path) -> None:
+    (tmp_path / "predictions").mkdir()
+    left = tmp_path / "predictions" / ".a.parquet.17.tmp"
+    left.write_bytes(b"half")
+    with claim_run(tmp_path):
+        assert not left.exists()
+
+
+def test_a_full_disk_is_a_storage_error_that_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_whole(path, b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(StorageError, match="Free space"):
+            write_whole(path, b"x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_where_the_folder_should_be_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(StorageError, match="what is in the way"), claim_run(tmp_path / "run"):
+        pass
+
+
+def test_a_loop_of_links_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "run")
+    with pytest.raises(StorageError), claim_run(tmp_path / "run"):
+        pass
