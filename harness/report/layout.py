@@ -48,7 +48,7 @@ def lay_out(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def wrap(text: str, width: int, *, between: str = " ") -> list[str]:
-    """Return a text in lines of at most `width` columns, broken at `between`; a longer word has its own line."""
+    """Return a text in lines of at most `width` columns, broken at `between`, or else at blanks."""
     lines: list[str] = []
     line = ""
     for word in text.split(between):
@@ -57,7 +57,12 @@ def wrap(text: str, width: int, *, between: str = " ") -> list[str]:
             lines.append(line)
             longer = f"   {word}"
         line = longer
-    return [*lines, line]
+    lines.append(line)
+    if between == " ":
+        return lines
+    return [
+        part for line in lines for part in ([line] if measure(line) <= width else wrap(line.strip(), width))
+    ]
 
 
 def fits(lines: Sequence[str], width: int) -> bool:

@@ -10,7 +10,7 @@ from harness.report import figures
 from harness.report.layout import sanitise
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//)|^[-+=]|(?<=^\d)[.)])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=^\d)[.)])")
 
 
 def render(comparison: Comparison) -> str:

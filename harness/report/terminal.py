@@ -116,11 +116,12 @@ def _draw_task(comparison: Comparison, place: int, width: int) -> list[str]:
     table = lay_out([("arm", "score", "gap", "depth", "s/fit"), *arms])
     if fits(table, width):
         return table
-    scores = lay_out([(name, score) for name, score, *_ in arms])
-    details = [f"   gap {gap} · {depth} · {seconds} s/fit" for *_, gap, depth, seconds in arms]
-    missing = [cell.score is None for _, cell in found if cell is not None]
-    triples = zip(scores, details, missing, strict=True)
-    return [line for score, detail, gone in triples for line in ((score,) if gone else (score, detail))]
+    lines = []
+    for score, (_, _, *detail) in zip(lay_out([arm[:2] for arm in arms]), arms, strict=True):
+        gap, depth, seconds = detail
+        told = wrap(f"  gap {gap} · {depth} · {seconds} s/fit", width, between=" · ")
+        lines += [score, *(told if set(detail) != {figures.NOTHING} else [])]
+    return lines
 
 
 def _tell_baselines(comparison: Comparison, width: int) -> list[str]:
