@@ -20,8 +20,8 @@ CHUNK_BYTES = 1 << 20
 def take_member(member: Member, place: Place, archive: Path, into: Path) -> Path:
     """Copy the member that lies at `place` in `archive` to `into/<member.name>` and return that path.
 
-    A member without a hash is a folder: all files below its place are copied, and the archive's hash vouches for
-    them. Raises `SourceError` when it is absent or its SHA-256 is another.
+    A member without a hash is a folder: all files below its place are copied, and the archive's hash vouches
+    for them. Raises `SourceError` when it is absent or its SHA-256 is another.
     """
     target = into / member.name
     if not member.sha256:

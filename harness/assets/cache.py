@@ -1,7 +1,8 @@
 """Where assets lie: below `$HARNESS_ASSETS`, or in the cache.
 
 `$HARNESS_ASSETS/<name>` comes first: a folder that may be shared, read-only, or filled by hand. The cache is
-`$XDG_CACHE_HOME/harness/assets/<name>-<digest of its recipe>`, so that a newer recipe never meets older bytes.
+`$XDG_CACHE_HOME/harness/assets/<name>-<digest of its recipe>`, so that a newer recipe never meets older
+bytes.
 """
 
 from __future__ import annotations

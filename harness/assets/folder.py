@@ -84,6 +84,7 @@ def certify(folder: Path, asset: Asset, packages: Mapping[Package, str]) -> None
             {"package": package.name, "version": package.version, "sha256": digest}
             for package, digest in packages.items()
         ],
+        "needs": {need.name: recipe_digest(need) for need in asset.needs},
         "digest": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
         "files": files,
     }

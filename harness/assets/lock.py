@@ -1,8 +1,8 @@
 """The lock: every asset, the pinned packages it comes from, the hash of every byte that is used.
 
 `lock.toml` beside this file is the only place that names a package, a version or a hash. A **package** is a
-wheel or an sdist on any index that pip can reach; a **member** is one file inside it; a member's **places** are
-tried in order, so that a second package with the same bytes can stand in for the first.
+wheel or an sdist on any index that pip can reach; a **member** is one file inside it; a member's **places**
+are tried in order, so that a second package with the same bytes can stand in for the first.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assets.recipes.png import encode_grey
 from harness.assets.recipes.rows import make_table, write_examples
 from harness.errors import AssetError
+from harness.modalities.pictures import encode_picture
 
 PICTURES = "animal_data_version_3.gz"
 LABELS = "animal_label_version_3.gz"
@@ -41,7 +41,7 @@ def build(sources: Mapping[str, Path], out: Path) -> None:
         if pixels.tobytes() in seen:
             continue
         seen.add(pixels.tobytes())
-        rows.append((f"{number:05}", encode_grey(pixels), NAMES[label]))
+        rows.append((f"{number:05}", encode_picture(pixels), NAMES[label]))
     write_examples(make_table(rows, "id", "image", "label"), out)
 
 

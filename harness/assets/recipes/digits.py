@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.assets.recipes.png import encode_grey
 from harness.assets.recipes.rows import make_table, write_examples
+from harness.modalities.pictures import encode_picture
 
 DARKEST = 16  # scikit-learn counts ink from 0 to 16
 
@@ -20,7 +20,7 @@ def build(_: Mapping[str, Path], out: Path) -> None:
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / DARKEST)).astype(np.uint8)  # (pictures, 8, 8)
     rows = [
-        (f"{number:04}", encode_grey(pixels), str(label))
+        (f"{number:04}", encode_picture(pixels), str(label))
         for number, (pixels, label) in enumerate(zip(pictures, digits.target, strict=True))
     ]
     write_examples(make_table(rows, "id", "image", "label"), out)

@@ -1,7 +1,7 @@
 """The speech synthesizer eSpeak NG (GPL-3.0-or-later): its library, its data, and how it is asked.
 
-The library is never loaded into this process: `speaker.py` runs in a process of its own, with the standard library
-alone, and hands back samples.
+The library is never loaded into this process: `speaker.py` runs in a process of its own, with the standard
+library alone, and hands back samples.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run in a process of its own: speaks utterances with eSpeak NG and writes their samples to stdout.
 
-`python -I speaker.py LIBRARY FOLDER`, with a JSON list of [voice, text, words a minute, pitch, seed] on stdin. Each
-utterance becomes its count of samples as u32 and the samples as i16, little endian.
+`python -I speaker.py LIBRARY FOLDER`, with a JSON list of [voice, text, words a minute, pitch, seed] on
+stdin. Each utterance becomes its count of samples as u32 and the samples as i16, little endian.
 """
 
 from __future__ import annotations

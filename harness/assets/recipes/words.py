@@ -1,15 +1,13 @@
 """SYNTHETIC speech: twelve words that are easily confused, spoken by eSpeak NG, in noise.
 
-One clip of one second, 16 kHz mono, for every word and voice variant. Speaking rate, pitch, place in the clip and the
-strength of white noise are drawn for each clip from one seed, so that nothing but the word tells the words apart.
-`group` is the voice: a model is to be judged on voices it has not heard. No human speaks here, and a score says
-nothing about human speech.
+One clip of one second, 16 kHz mono, for every word and voice variant. Speaking rate, pitch, place in the clip
+and the strength of white noise are drawn for each clip from one seed, so that nothing but the word tells the
+words apart. `group` is the voice: a model is to be judged on voices it has not heard. No human speaks here,
+and a score says nothing about human speech.
 """
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,8 @@ from numpy.typing import NDArray
 
 from harness.assets.recipes.espeak import RATE_HZ, Utterance, list_variants, speak
 from harness.assets.recipes.rows import make_table, write_examples
+from harness.examples import Media
+from harness.modalities.sounds import decode_sound, encode_sound
 
 WORDS = ("bit", "bet", "bat", "but", "pit", "pet", "pat", "put", "dip", "deep", "tip", "tape")
 LANGUAGE = "en-us"
@@ -51,7 +51,7 @@ def build(sources: Mapping[str, Path], out: Path) -> None:
     rows = [
         (
             f"{clip.voice}-{clip.utterance.text}",
-            encode_wave(mix(samples, clip)),
+            encode_sound(mix(samples, clip), rate=CLIP_RATE_HZ),
             clip.utterance.text,
             clip.voice,
             clip.snr_db,
@@ -84,31 +84,18 @@ def draw_clips(voices: tuple[str, ...]) -> list[Clip]:
     return clips
 
 
-def mix(samples: NDArray[np.int16], clip: Clip) -> NDArray[np.int16]:
+def mix(samples: NDArray[np.int16], clip: Clip) -> NDArray[np.float64]:
     """Return one second with the word at its place and white noise below it; shape (CLIP_SAMPLES,).
 
     The signal-to-noise ratio is that of mean squares over the word, silence around it not counted.
     """
-    import soxr
-
-    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > SILENCE * np.abs(samples.astype(np.int32)).max())
-    trimmed = samples[loud[0] : loud[-1] + 1].astype(np.float64) / 2**15
-    word: NDArray[np.float64] = soxr.resample(trimmed, RATE_HZ, CLIP_RATE_HZ, quality="HQ")[:CLIP_SAMPLES]
+    loudness = np.abs(samples.astype(np.int32))
+    loud = np.flatnonzero(loudness > SILENCE * loudness.max())
+    trimmed = encode_sound(samples[loud[0] : loud[-1] + 1], rate=RATE_HZ)
+    word = decode_sound(Media(data=trimmed, name=clip.voice), rate=CLIP_RATE_HZ)[:CLIP_SAMPLES]
     start = round(clip.place * (CLIP_SAMPLES - len(word)))
+    noise_power = np.mean(np.square(word, dtype=np.float64)) / 10 ** (clip.snr_db / 10)
     noise = np.random.default_rng(clip.noise).standard_normal(CLIP_SAMPLES)
-    noise_power = np.mean(word**2) / 10 ** (clip.snr_db / 10)
     mixed: NDArray[np.float64] = noise * np.sqrt(noise_power)
     mixed[start : start + len(word)] += word
-    loudest = float(np.abs(mixed).max())
-    return np.rint(mixed * (PEAK * (2**15 - 1) / loudest)).astype(np.int16)
-
-
-def encode_wave(samples: NDArray[np.int16]) -> bytes:
-    """Return a WAV file of mono samples at `CLIP_RATE_HZ`."""
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(CLIP_RATE_HZ)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return content.getvalue()
+    return mixed * (PEAK / float(np.abs(mixed).max()))
