@@ -42,29 +42,33 @@ def make_dummy_batch(model: nn.Module, *, examples: int = 2) -> dict[str, torch.
     return {main: values.to(device)}
 
 
-def call_model(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> Mapping[str, object]:
-    """Run the whole model and return what it returned, by name (`logits`, …)."""
-    return cast("Mapping[str, object]", model(**batch))
+def call_model(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Run the model and return its answer by name: `logits`, and `loss` where the batch has `labels`."""
+    return cast("Mapping[str, torch.Tensor]", model(**batch))
 
 
 def call_logits(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Run the whole model and return its logits, (examples, labels)."""
-    logits = call_model(model, batch)["logits"]
-    assert isinstance(logits, torch.Tensor)
-    return logits
+    """Run the model and return its logits, (examples, labels)."""
+    return call_model(model, batch)["logits"]
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put the whole model into eval mode; on exit modes and randomness are as before."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+    with resting(model), torch.random.fork_rng(devices=[]):  # some draw for LayerDrop even in eval mode
+        yield
+
+
+@contextmanager
+def resting(module: nn.Module) -> Iterator[None]:
+    """Put a module and all in it into eval mode; on exit each has its own mode again."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
     try:
-        with torch.random.fork_rng(devices=[]):  # wav2vec 2.0 draws for LayerDrop even in eval mode
-            yield
+        yield
     finally:
-        for module in training:
-            module.training = True
+        for part in training:
+            part.training = True
 
 
 def _settings(model: nn.Module) -> dict[str, object]:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from harness.errors import ModelError
-from harness.model.batch import MODEL_FAILURES, call_model, evaluating
+from harness.model.batch import MODEL_FAILURES, call_model, evaluating, resting
 from harness.model.standin import Slot, first_input, first_output, make_stub, replace_input, standing_in
 from harness.model.trunk import Trunk
 
@@ -54,7 +54,7 @@ class Cut:
         self._model = model
         self._slot = slot
 
-    def __call__(self, states: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> Mapping[str, object]:
+    def __call__(self, states: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """Run what lies above the cut on `states`, shaped as `run_to` returns them; return what it answers.
 
         `batch` is what the whole model would be given. Where the stem is stood in for, only shape, dtype and
@@ -83,6 +83,8 @@ def open_cut(model: nn.Module, trunk: Trunk, depth: int, manner: Manner) -> Iter
             hook = partial(_enter_first, slot)
             first = model.get_submodule(f"{trunk.path}.0")
             stack.callback(first.register_forward_pre_hook(hook, with_kwargs=True).remove)
+        if manner.runs_first:
+            stack.enter_context(resting(model.get_submodule(f"{trunk.path}.0")))
         for block in range(depth):
             path = f"{trunk.path}.{block}"
             stack.enter_context(
@@ -192,7 +194,7 @@ def _make_answer(
 
 
 def _observe(
-    model: nn.Module, trunk: Trunk, call: Callable[[], Mapping[str, object]]
+    model: nn.Module, trunk: Trunk, call: Callable[[], Mapping[str, torch.Tensor]]
 ) -> tuple[torch.Tensor, ...]:
     """Return the logits of one call, and the tensor that left the base model."""
     seen: list[torch.Tensor] = []
@@ -207,7 +209,6 @@ def _observe(
             logits = call()["logits"]
     finally:
         handle.remove()
-    assert isinstance(logits, torch.Tensor)
     return (logits, *seen)
 
 

@@ -30,35 +30,30 @@ def find_hub_snapshot(model_id: str, *, revision: str | None, offline: bool) -> 
     try:
         if offline or constants.HF_HUB_OFFLINE:
             return _find_cached(model_id, revision) or _refuse(model_id, revision, "the run is offline")
-        answer = _ask(model_id, revision)
-        if isinstance(answer, _Unreachable):
-            return _find_cached(model_id, revision) or _refuse(model_id, revision, str(answer))
-        return _fetch(model_id, answer)
+        if silence := _ask(model_id, revision):
+            return _find_cached(model_id, revision) or _refuse(model_id, revision, silence)
+        return _fetch(model_id, revision)
     except HFValidationError as error:
         raise ModelError(f"'{model_id}' is neither a folder nor a hub id: {error}") from None
 
 
-class _Unreachable(str):
-    """Why no hub answered."""
-
-
-def _ask(model_id: str, revision: str | None) -> str | _Unreachable:
-    """Return the commit that `revision` means today."""
+def _ask(model_id: str, revision: str | None) -> str:
+    """Ask the hub for the model once; return why it did not answer, "" if it did."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    answer: Future[str | None] = Future()
+    answer: Future[object] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(HfApi().model_info(model_id, revision=revision, timeout=_PATIENCE_S).sha)
+            answer.set_result(HfApi().model_info(model_id, revision=revision, timeout=_PATIENCE_S))
         except Exception as error:  # noqa: BLE001 - handed to the waiting thread, whatever it is
             answer.set_exception(error)
 
     # A thread, for no time-out covers the look-up of the host's name; a daemon, for nobody waits for it any more.
     threading.Thread(target=ask, daemon=True).start()
     try:
-        return answer.result(_PATIENCE_S) or "main"
+        answer.result(_PATIENCE_S)
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code < 500:
             reason = str(error).strip().splitlines()[0]
@@ -66,21 +61,22 @@ def _ask(model_id: str, revision: str | None) -> str | _Unreachable:
                 f"hub model '{model_id}' (revision {revision or 'main'}): {reason} "
                 "Check the id and revision; a private or gated model needs HF_TOKEN."
             ) from None
-        return _Unreachable(f"{constants.ENDPOINT} is out of order")
+        return f"{constants.ENDPOINT} is out of order"
     except HFValidationError:
         raise
     except FutureTimeoutError:
-        return _Unreachable(f"{constants.ENDPOINT} did not answer within {_PATIENCE_S:g} s")
+        return f"{constants.ENDPOINT} did not answer within {_PATIENCE_S:g} s"
     except Exception as error:  # noqa: BLE001 - httpx's or httpx2's, by the version of huggingface_hub
-        return _Unreachable(f"{constants.ENDPOINT} cannot be reached ({type(error).__name__})")
+        return f"{constants.ENDPOINT} cannot be reached ({type(error).__name__})"
+    return ""
 
 
-def _fetch(model_id: str, commit: str) -> Path:
+def _fetch(model_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
         return Path(
-            snapshot_download(model_id, revision=commit, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
+            snapshot_download(model_id, revision=revision, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
         )
     except OSError as error:
         raise ModelError(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.model.checkpoint import check_checkpoint
 from harness.model.load import build_empty, check_size
+
+if TYPE_CHECKING:
+    from harness.model.trunk import Trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ def describe_layers(folder: Path, auto_class: str) -> Layers:
     A head is what lies outside the base model: a checkpoint that lacks parts of its tail is told apart by
     loading. Raises `ModelError` where the folder is unsafe, or the model cannot be run on a made-up batch.
     """
-    from harness.model.trunk import find_trunk
+    from harness.model.trunk import count_parameters, find_trunk
 
     check_checkpoint(folder)
     check_size(folder, auto_class)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
@@ -30,6 +31,8 @@ _STEADY: dict[str, object] = {
 #: A head may be new, an encoder may come without its decoder; a configuration that lies is further off.
 _SLACK = 4
 _SLACK_PARAMETERS = 10_000_000
+
+_REASON_LETTERS = 300
 
 #: What transformers raises for a folder that it cannot make a model of.
 _LOAD_FAILURES = (OSError, ImportError, ValueError, TypeError, KeyError, RuntimeError, AttributeError)
@@ -159,12 +162,14 @@ def _check_complete(
 
 @contextmanager
 def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
+    from huggingface_hub.errors import StrictDataclassError  # what a setting of the wrong type raises
+
     try:
         yield
     except ModelError:
         raise
-    except _LOAD_FAILURES as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except (*_LOAD_FAILURES, StrictDataclassError) as error:
+        reason = shorten(str(error) or type(error).__name__, _REASON_LETTERS)
         raise ModelError(f"{folder}: cannot be loaded as {auto_class}: {reason}") from error
 
 

@@ -205,6 +205,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         SPEECH,
         _SEQ2SEQ
         | {
+            "dropout": 0.1,
             "num_mel_bins": 8,
             "max_source_positions": 20,
             "max_target_positions": 20,

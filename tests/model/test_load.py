@@ -1,0 +1,206 @@
+"""Loading: what is fresh, what is refused, what stays quiet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from harness.errors import ModelError
+from harness.model.frozen import digest_frozen
+from harness.model.load import check_size, load_pretrained, reset_head
+
+BERT: dict[str, Any] = {
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 20,
+}
+VIT: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "image_size": 16,
+    "patch_size": 8,
+}
+WHISPER: dict[str, Any] = {
+    "vocab_size": 40,
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 24,
+    "decoder_ffn_dim": 24,
+    "num_mel_bins": 8,
+    "max_source_positions": 20,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+TEXT = "AutoModelForSequenceClassification"
+
+
+def save(model: Any, folder: Path) -> Path:
+    transformers.utils.logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    return save(transformers.BertModel(transformers.BertConfig(**BERT)), tmp_path / "bert")
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_base_model_gets_a_fresh_head_and_keeps_every_weight(bert: Path) -> None:
+    loaded = load_pretrained(bert, TEXT, num_labels=3)
+    assert loaded.fresh == {"classifier.weight", "classifier.bias"}
+    saved = transformers.BertModel.from_pretrained(bert).state_dict()
+    mine = loaded.model.state_dict()
+    assert all(torch.equal(mine[f"bert.{name}"], tensor) for name, tensor in saved.items())
+    assert not loaded.model.training
+
+
+def test_a_language_model_gets_a_fresh_pooler_too(tmp_path: Path) -> None:
+    folder = save(transformers.BertForMaskedLM(transformers.BertConfig(**BERT)), tmp_path / "mlm")
+    fresh = load_pretrained(folder, TEXT, num_labels=3).fresh
+    assert fresh == {
+        "bert.pooler.dense.weight",
+        "bert.pooler.dense.bias",
+        "classifier.weight",
+        "classifier.bias",
+    }
+
+
+def test_a_head_for_a_thousand_labels_becomes_a_fresh_one_for_ten(tmp_path: Path) -> None:
+    config = transformers.ViTConfig(**VIT, num_labels=1000)
+    folder = save(transformers.ViTForImageClassification(config), tmp_path / "vit")
+    labels = {str(i): i for i in range(10)}
+    loaded = load_pretrained(
+        folder,
+        "AutoModelForImageClassification",
+        label2id=labels,
+        id2label={number: label for label, number in labels.items()},
+    )
+    assert loaded.fresh == {"classifier.weight", "classifier.bias"}
+    assert loaded.model.get_parameter("classifier.weight").shape == (10, 16)
+
+
+def test_a_transcriber_becomes_a_classifier_of_sounds(tmp_path: Path) -> None:
+    model = transformers.WhisperForConditionalGeneration(transformers.WhisperConfig(**WHISPER))
+    folder = save(model, tmp_path / "whisper")
+    loaded = load_pretrained(folder, "AutoModelForAudioClassification", num_labels=4)
+    assert {name.split(".")[0] for name in loaded.fresh} == {"projector", "classifier"}
+    mine = loaded.model.state_dict()
+    encoder = {name: t for name, t in model.state_dict().items() if name.startswith("model.encoder.")}
+    assert encoder
+    assert all(torch.equal(mine[name.removeprefix("model.")], tensor) for name, tensor in encoder.items())
+
+
+def test_what_was_saved_as_our_own_task_has_nothing_fresh(tmp_path: Path) -> None:
+    config = transformers.BertConfig(**BERT, num_labels=3)
+    folder = save(transformers.BertForSequenceClassification(config), tmp_path / "own")
+    assert load_pretrained(folder, TEXT, num_labels=3).fresh == frozenset()
+
+
+def test_half_precision_weights_are_trained_in_float32(tmp_path: Path) -> None:
+    folder = save(transformers.BertModel(transformers.BertConfig(**BERT)).half(), tmp_path / "half")
+    model = load_pretrained(folder, TEXT).model
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_sharded_weights_load(tmp_path: Path) -> None:
+    model = transformers.BertModel(transformers.BertConfig(**BERT))
+    model.save_pretrained(tmp_path, max_shard_size="8KB")
+    assert (tmp_path / "model.safetensors.index.json").is_file()
+    assert load_pretrained(tmp_path, TEXT).fresh == {"classifier.weight", "classifier.bias"}
+
+
+def test_layers_are_not_dropped_and_nothing_is_masked_unless_asked(tmp_path: Path) -> None:
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        conv_dim=[8],
+        conv_kernel=[10],
+        conv_stride=[5],
+        num_feat_extract_layers=1,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        layerdrop=0.1,
+    )
+    folder = save(transformers.Wav2Vec2Model(config), tmp_path)
+    kept = load_pretrained(folder, "AutoModelForAudioClassification").model.config
+    assert (kept.layerdrop, kept.apply_spec_augment) == (0.0, False)  # type: ignore[union-attr]
+    asked = load_pretrained(folder, "AutoModelForAudioClassification", layerdrop=0.3).model.config
+    assert (asked.layerdrop, asked.apply_spec_augment) == (0.3, False)  # type: ignore[union-attr]
+
+
+def test_loading_is_silent(bert: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    load_pretrained(bert, TEXT, num_labels=3)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_head_is_reproducible_from_its_seed_in_another_process(bert: Path) -> None:
+    heads = []
+    for _ in range(2):
+        loaded = load_pretrained(bert, TEXT, num_labels=3)
+        torch.rand(7)
+        reset_head(loaded.model, loaded.fresh, seed=11)
+        heads.append(digest_frozen(loaded.model, loaded.fresh))
+    assert heads[0] == heads[1]
+
+
+def test_a_lying_vocabulary_is_refused_without_allocating_it(bert: Path) -> None:
+    edit_config(bert, vocab_size=10_000_000_000)
+    with pytest.raises(ModelError, match=r"config\.json asks for 160,\d{3},\d{3},\d{3} parameters"):
+        check_size(bert, TEXT)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"vocab_size": 1e10}, {"hidden_size": -3}, {"model_type": "no-such-model"}]
+)
+def test_settings_that_make_no_model_are_one_line(bert: Path, changes: dict[str, object]) -> None:
+    edit_config(bert, **changes)
+    with pytest.raises(ModelError) as caught:
+        load_pretrained(bert, TEXT)
+    assert str(bert) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_another_kind_is_refused(bert: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded as AutoModelForAudioClassification"):
+        load_pretrained(bert, "AutoModelForAudioClassification")
+
+
+def test_missing_blocks_are_refused_and_not_made_up(bert: Path) -> None:
+    edit_config(bert, num_hidden_layers=3)
+    with pytest.raises(
+        ModelError, match=r"lacks 16 weights of the blocks, among them 'bert\.encoder\.layer\.2"
+    ):
+        load_pretrained(bert, TEXT)
+
+
+def test_a_picture_size_that_the_checkpoint_does_not_fit_is_refused(tmp_path: Path) -> None:
+    folder = save(transformers.ViTModel(transformers.ViTConfig(**VIT)), tmp_path)
+    with pytest.raises(ModelError, match=r"'vit\.embeddings\.position_embeddings' has another size"):
+        load_pretrained(folder, "AutoModelForImageClassification", image_size=32)
+
+
+def test_a_setting_that_the_model_lacks_is_refused(bert: Path) -> None:
+    with pytest.raises(ModelError, match="a bert has no setting 'hidden_dropout'"):
+        load_pretrained(bert, TEXT, hidden_dropout=0.1)
