@@ -16,7 +16,7 @@ from harness.spec.words import escape, show
 def _check_encoding(name: str) -> str:
     try:
         known = codecs.lookup(name)
-        b"".decode(name)  # refuses what is no encoding of text, such as zip
+        "a".encode(name)  # refuses what is no encoding of text, such as zip
     except (LookupError, ValueError):
         known = None
     if known is None:

@@ -35,7 +35,8 @@ def method_of(raw: object) -> str | None:
 def explain_choice(kind: plugins.Kind, raw: object) -> str:
     """Return why no plug-in could be chosen for a part of a spec."""
     if not isinstance(raw, Mapping):
-        return f"must be a mapping of keys to values (got {show(raw)})"
+        defaults = "; {} stands for the defaults" if kind == "methods" and raw is None else ""
+        return f"must be a mapping of keys to values (got {show(raw)}{defaults})"
     if kind == "readers":
         return _explain_source(raw)
     key = "type" if kind == "tasks" else "method"

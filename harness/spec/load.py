@@ -14,6 +14,7 @@ from harness.spec.messages import describe, place_of
 from harness.spec.models import Spec, spec_model
 from harness.spec.overrides import apply
 from harness.spec.source import Source, parse
+from harness.spec.words import show
 
 
 def load_spec(path: Path | str, *, overrides: Sequence[str] = (), allowed: Sequence[Path] = ()) -> Spec:
@@ -46,9 +47,8 @@ def _read(file: Path) -> bytes:
 def _validate(source: Source) -> tuple[Spec | None, list[Fault]]:
     model = spec_model()
     if not isinstance(source.value, dict):
-        return None, [
-            place_of((), source).fault("a spec must be a mapping of keys to values; see `harness init`")
-        ]
+        message = f"a spec must be a mapping of keys to values (got {show(source.value)})"
+        return None, [place_of((), source).fault(message)]
     try:
         return model.model_validate(source.value), []
     except ValidationError as error:

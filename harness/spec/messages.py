@@ -157,9 +157,11 @@ def _length(context: Mapping[str, object]) -> object:
 def _hint(detail: ErrorDetails, value: object) -> str:
     if detail["type"] != "literal_error":
         return ""
+    if not isinstance(value, str):
+        return ""
     words = [word.strip("'") for word in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
-    hint = did_you_mean(str(value), words)
-    return f".{hint}" if hint else ""
+    hint = did_you_mean(value, words)
+    return f".{hint}" if hint and value not in words else ""
 
 
 def _inside(path: Path) -> str:

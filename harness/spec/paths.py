@@ -20,9 +20,7 @@ def resolve_path(text: str, *, base: Path, allowed: Sequence[Path] = (), key: st
     if any(path.is_relative_to(folder.resolve()) for folder in (base, *allowed)):
         return path
     folder = path if path.is_dir() else path.parent
-    raise SpecError(
-        f"{key}: {show(text)} lies outside the spec's folder; allow it with --allow-path {folder}"
-    )
+    raise SpecError(f"{key}: {show(text)} is outside the spec's folder; allow it with --allow-path {folder}")
 
 
 def is_folder(model: str, base: Path) -> bool:

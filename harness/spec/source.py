@@ -122,14 +122,16 @@ class _Reader:
             self._complain(
                 event, f"'*{escape(str(event.anchor))}': aliases are not used, write the value out"
             )
-            return None
+            # What follows in an alias bomb would be one fault for each of its aliases.
+            raise SpecError(self.source.faults)
         assert isinstance(event, (ScalarEvent, MappingStartEvent, SequenceStartEvent))
         if event.anchor is not None:
             self._complain(
                 event, f"'&{escape(str(event.anchor))}': anchors are not used, write the value out"
             )
         if event.ctag is not None:
-            self._complain(event, f"'{escape(str(event.ctag))}': tags are not used in a spec")
+            tag = escape(str(event.ctag)).replace("tag:yaml.org,2002:", "!!")
+            self._complain(event, f"'{tag}': tags are not used in a spec")
         if isinstance(event, ScalarEvent):
             if not event.value and path in self.source.keys:
                 self.source.values[path] = self.source.keys[
@@ -216,7 +218,8 @@ def _explain(error: MarkedYAMLError) -> str:
     if problem.startswith("could not find expected ':'"):
         return "a key without ':'"
     where = f" {error.context}" if error.context and error.context != problem else ""
-    return f"not YAML: {escape(problem)}{escape(where)}"
+    begin = f" that begins in line {error.context_mark.line + 1}" if where and error.context_mark else ""
+    return f"not YAML: {escape(problem)}{escape(where)}{begin}"
 
 
 def _locate_control(text: str, file: str, error: YAMLError) -> Fault:

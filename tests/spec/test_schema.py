@@ -36,7 +36,9 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_a_whole_spec_is_valid(validator: Any) -> None:
-    assert [error.message for error in validator.iter_errors(read_yaml(WHOLE.read_text(encoding="utf-8")))] == []
+    assert [
+        error.message for error in validator.iter_errors(read_yaml(WHOLE.read_text(encoding="utf-8")))
+    ] == []
 
 
 @pytest.mark.parametrize(
