@@ -10,9 +10,12 @@ DIGITS = 12  # significant ones: numbers that differ by the noise of floating po
 
 
 def round_noise(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return the values rounded to twelve significant digits, as float64."""
+    """Return the values rounded to twelve significant digits, as float64; what is not finite stays."""
     exact = np.asarray(values, dtype=np.float64)
-    return np.array([float(f"{value:.{DIGITS}g}") for value in exact.ravel()]).reshape(exact.shape)
+    size = np.abs(exact)
+    regular = np.isfinite(exact) & (size > 1e-290)
+    scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(size, where=regular, out=np.zeros_like(size))))
+    return np.where(regular, np.round(np.where(regular, exact, 0) * scale) / scale, exact)
 
 
 def rank_values(values: Sequence[float] | np.ndarray) -> np.ndarray:

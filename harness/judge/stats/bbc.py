@@ -1,0 +1,126 @@
+"""What the best of many trials is worth: bootstrap bias-corrected cross-validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.judge.stats.ranks import round_noise
+
+Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+Bags = int | Sequence[Sequence[int] | np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BBC:
+    """The corrected score with its 95 % interval, beside the raw score of `chosen`, the trial that is best overall."""
+
+    estimate: float
+    low: float
+    high: float
+    raw_best: float
+    chosen: int
+
+
+def bbc_cv(
+    scores: Sequence[Sequence[float]] | np.ndarray,
+    *,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> BBC:
+    """Return the corrected score of the best trial from out-of-fold scores (examples, trials), higher being better.
+
+    Tsamardinos, Greasidou & Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate
+    cross-validation", Machine Learning 107 (2018), algorithm 5: in each bag of examples, or of groups, drawn with
+    replacement the best trial is chosen, the lowest of a tie, and scored on the examples outside the bag; the
+    estimate is the mean over bags, the interval their percentiles. `bags` is a count, or arrays of the examples in
+    each; one that leaves no example outside is skipped.
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
+        raise ValueError(f"needs finite scores (examples, trials) (got shape {table.shape})")
+
+    def score(weights: np.ndarray, trials: slice) -> np.ndarray:
+        return np.asarray(weights @ table[:, trials] / weights.sum())
+
+    return _estimate(score, _draw_bags(len(table), bags, groups, seed), rows=len(table), direction=1)
+
+
+def bbc_cv_metric(
+    predictions: Sequence[np.ndarray] | np.ndarray,
+    targets: Sequence[float] | np.ndarray,
+    metric: Metric,
+    *,
+    higher_is_better: bool = True,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> BBC:
+    """Return the same for a metric that is no mean over examples, such as macro-F1: it is computed anew on each bag.
+
+    `predictions` has one array, examples first, for each trial; `metric(predictions, targets, weights)` takes integer
+    row weights. A trial whose metric is undefined in a bag is not chosen there; a bag without any is skipped.
+    """
+    truth = np.asarray(targets)
+    if not len(predictions) or any(len(trial) != len(truth) for trial in predictions):
+        raise ValueError("needs at least one trial, and a prediction of each for every target")
+
+    def score(weights: np.ndarray, trials: slice) -> np.ndarray:
+        return np.array([metric(trial, truth, weights) for trial in predictions[trials]])
+
+    drawn = _draw_bags(len(truth), bags, groups, seed)
+    return _estimate(score, drawn, rows=len(truth), direction=1 if higher_is_better else -1)
+
+
+def _estimate(
+    score: Callable[[np.ndarray, slice], np.ndarray],  # of some trials, on weighted examples
+    bags: Iterator[tuple[np.ndarray, np.ndarray]],
+    *,
+    rows: int,
+    direction: int,
+) -> BBC:
+    every = slice(None)
+    whole = score(np.ones(rows, dtype=np.int64), every)
+    chosen = _choose(whole, direction)
+    found = []
+    for inside, outside in bags:
+        best = _choose(score(inside, every), direction) if outside.any() else None
+        value = math.nan if best is None else float(score(outside, slice(best, best + 1))[0])
+        if math.isfinite(value):
+            found.append(value)
+    low, high = np.quantile(found, [0.025, 0.975]) if found else (math.nan, math.nan)
+    return BBC(
+        estimate=math.fsum(found) / len(found) if found else math.nan,
+        low=float(low),
+        high=float(high),
+        raw_best=math.nan if chosen is None else float(whole[chosen]),
+        chosen=-1 if chosen is None else chosen,
+    )
+
+
+def _choose(scores: np.ndarray, direction: int) -> int | None:
+    """Return the index of the best defined score, the lowest of a tie; None where none is defined."""
+    goodness = round_noise(direction * scores)
+    return None if np.isnan(goodness).all() else int(np.nanargmax(goodness))
+
+
+def _draw_bags(
+    rows: int, bags: Bags, groups: Sequence[object] | np.ndarray | None, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each bag the integer weights (rows,) of the examples inside and of those outside."""
+    part = np.arange(rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    if len(part) != rows:
+        raise ValueError(f"needs a group for each of the {rows} examples (got {len(part)})")
+    rng = np.random.default_rng(seed)
+    parts = int(part.max()) + 1
+    for bag in range(bags) if isinstance(bags, int) else bags:
+        if isinstance(bag, int):
+            inside = np.bincount(rng.integers(0, parts, size=parts), minlength=parts)[part]
+        else:
+            inside = np.bincount(np.asarray(bag), minlength=rows)
+        touched = np.bincount(part, weights=inside, minlength=parts)[part] > 0
+        yield inside, (~touched).astype(np.int64)
