@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
+from harness.judge.stats import laws
 from harness.judge.stats.ranks import rank_methods
 
 Table = Sequence[Sequence[float]] | np.ndarray
@@ -59,11 +59,9 @@ def friedman(scores: Table) -> Friedman:
     f = (datasets - 1) * chi2 / rest if rest > 1e-9 else math.inf
     return Friedman(
         chi2=chi2,
-        p=float(special.chdtrc(methods - 1, chi2)),
+        p=laws.chi2_above(chi2, methods - 1),
         f=f,
-        f_p=float(special.fdtrc(methods - 1, (methods - 1) * (datasets - 1), f))
-        if datasets > 1
-        else math.nan,
+        f_p=laws.f_above(f, methods - 1, (methods - 1) * (datasets - 1)) if datasets > 1 else math.nan,
         mean_ranks=ranks.mean(axis=0),
     )
 
@@ -74,27 +72,22 @@ def nemenyi(scores: Table) -> Nemenyi:
     Nemenyi (1963) as in Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006),
     section 3.2.2: the difference of mean ranks over sqrt(k(k+1)/(6N)) is a studentized range over √2.
     """
-    from scipy import stats  # 1 s to import, and the only formula that needs it
-
     ranks = rank_methods(scores)
     datasets, methods = ranks.shape
     means = ranks.mean(axis=0)
     q = np.abs(means[:, None] - means[None, :]) / math.sqrt(methods * (methods + 1) / (6 * datasets))
     p = np.ones((methods, methods))
     upper = np.triu_indices(methods, 1)
-    p[upper] = stats.studentized_range.sf(q[upper] * math.sqrt(2), methods, np.inf)
+    p[upper] = laws.range_above(q[upper], methods)
     p.T[upper] = p[upper]
     return Nemenyi(mean_ranks=means, cd=nemenyi_critical_difference(methods, datasets), p=p)
 
 
 def nemenyi_critical_difference(methods: int, datasets: int, *, alpha: float = 0.05) -> float:
     """Return how far two mean ranks must lie apart: q_alpha sqrt(k(k+1)/(6N)) (Demšar 2006, section 3.2.2)."""
-    from scipy import stats  # 1 s to import
-
     if methods < 2 or datasets < 1:
         raise ValueError(f"needs two methods and one data set (got {methods} and {datasets})")
-    q = float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
-    return q * math.sqrt(methods * (methods + 1) / (6 * datasets))
+    return laws.range_quantile(1 - alpha, methods) * math.sqrt(methods * (methods + 1) / (6 * datasets))
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:

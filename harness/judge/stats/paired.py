@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
+from harness.judge.stats import laws
 from harness.judge.stats.ranks import rank_values, round_noise
 
 
@@ -72,8 +72,8 @@ def corrected_resampled_t(
     mean, df = float(values.mean()), len(values) - 1
     se = math.sqrt((1 / len(values) + test_over_train) * float(values.var(ddof=1)))
     t = mean / se if se else math.copysign(math.inf, mean) if mean else 0.0
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * se
-    p = float(2 * special.stdtr(df, -abs(t)))
+    reach = laws.student_quantile((1 + level) / 2, df) * se
+    p = 2 * laws.student_below(-abs(t), df)
     return TTest(mean=mean, se=se, t=t, df=df, p=p, low=mean - reach, high=mean + reach)
 
 
@@ -95,8 +95,8 @@ def correlated_bayesian_t(
         return Posterior(
             worse=float(mean < -rope), equivalent=float(abs(mean) <= rope), better=float(mean > rope)
         )
-    worse = float(special.stdtr(df, (-rope - mean) / scale))
-    better = float(special.stdtr(df, (mean - rope) / scale))
+    worse = laws.student_below((-rope - mean) / scale, df)
+    better = laws.student_below((mean - rope) / scale, df)
     return Posterior(worse=worse, equivalent=1 - worse - better, better=better)
 
 
@@ -113,7 +113,7 @@ def five_by_two_f(differences: Sequence[Sequence[float]] | np.ndarray) -> FTest:
     squares = float((values**2).sum())
     spread = 2 * float(((values - values.mean(axis=1, keepdims=True)) ** 2).sum())
     f = squares / spread if spread else math.inf if squares else 0.0
-    return FTest(f=f, p=float(special.fdtrc(10, 5, f)))
+    return FTest(f=f, p=laws.f_above(f, 10, 5))
 
 
 def mcnemar_exact(b: int, c: int) -> float:
@@ -124,7 +124,7 @@ def mcnemar_exact(b: int, c: int) -> float:
     """
     if b < 0 or c < 0:
         raise ValueError(f"counts are not negative (got {b} and {c})")
-    return min(1.0, 2 * float(special.bdtr(min(b, c), b + c, 0.5)))
+    return min(1.0, 2 * laws.coin_at_most(min(b, c), b + c))
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -134,7 +134,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     """
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"needs 0 <= successes <= n and n >= 1 (got {successes} of {n})")
-    z = float(special.ndtri((1 + level) / 2))
+    z = laws.normal_quantile((1 + level) / 2)
     share = successes / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
