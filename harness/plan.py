@@ -30,6 +30,7 @@ class TaskFacts:
     metric: str
     metrics: tuple[str, ...]  # all that are recorded, the primary one first
     higher_is_better: bool
+    folds: str  # the hash of every example's fold in every repeat
     notes: tuple[str, ...] = ()
 
 
@@ -142,6 +143,7 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
         survey.tasks[task].digest,
         survey.tasks[task].metric,
         survey.tasks[task].labels,
+        survey.tasks[task].folds,
         own.model_dump(mode="json", exclude=shared),
         survey.backbones[backbone].digest,
         [checkpoint.pooling, checkpoint.stem],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from harness.errors import HarnessError, StorageError
 from harness.examples import Input, Media
 from harness.learn.bench import Bench
 from harness.learn.sources import Source, task_type
-from harness.modalities.pictures import decode_picture
+from harness.modalities.pictures import open_picture
 from harness.modalities.sounds import decode_sound
 
 PROOF_ROWS = 200
@@ -57,11 +56,15 @@ def export_model(source: Source, winner: Winner, out: Path) -> Exported:
         rows = np.linspace(0, len(refit.predictions) - 1, min(PROOF_ROWS, len(refit.predictions))).astype(int)
         difference = _compare_with_pipeline(refit, kind, folder, rows)
         if difference > TOLERANCE:
-            raise ExportError(f"{out}: the exported pipeline's predictions differ from ours by {difference:.2g}")
+            raise ExportError(
+                f"{out}: the exported pipeline's predictions differ from ours by {difference:.2g}"
+            )
         if out.exists():
             out.rmdir()
-        os.replace(folder, out)
-    return Exported(folder=out, winner=winner, rows=len(refit.predictions), proven=len(rows), difference=difference)
+        folder.replace(out)
+    return Exported(
+        folder=out, winner=winner, rows=len(refit.predictions), proven=len(rows), difference=difference
+    )
 
 
 def _compare_with_pipeline(refit: Refit, kind: ModuleType, folder: Path, rows: np.ndarray) -> float:
@@ -75,7 +78,11 @@ def _compare_with_pipeline(refit: Refit, kind: ModuleType, folder: Path, rows: n
         answers = run(given, top_k=None, **settings)
         scores = {answer["label"]: answer["score"] for answer in answers}
         ours = refit.predictions[row]
-        theirs = np.array([scores[label] for label in bench.labels]) if bench.labels else np.array(list(scores.values()))
+        theirs = (
+            np.array([scores[label] for label in bench.labels])
+            if bench.labels
+            else np.array(list(scores.values()))
+        )
         worst = max(worst, float(np.abs(theirs - ours).max()))
     return worst
 
@@ -91,7 +98,7 @@ def _present(bench: Bench, item: Input) -> object:
 
 def _decode(bench: Bench, item: Media) -> object:
     if bench.modality == "image":
-        return to_image(decode_picture(item))
+        return open_picture(item)
     rate = bench.processor.sampling_rate
     return {"raw": decode_sound(item, rate=rate), "sampling_rate": rate}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 
 import numpy as np
 import torch
 
 from harness.errors import ModelError
 from harness.learn.bench import FILL_BATCH, Bench
+from harness.learn.loop import Forward
 from harness.model.trunk import evaluating
 
 
@@ -19,27 +21,29 @@ def compute_features(bench: Bench) -> np.ndarray:
     model's own pooled output.
     """
     bench.reset(head_seed=0)
-    if bench.shelf is None:
-        return np.stack([vector for _, vector in sorted(_pool_rows(bench), key=lambda pair: pair[0])])
     place = f"pooled-{bench.pooling}"
-    stored = bench.shelf.take(
-        bench.content,
-        place,
-        (),
-        lambda places: ((row, {place: vector[None]}) for row, vector in _pool_rows(bench)),
-    )
+    # The forward is opened before the shelf is asked: filling takes the same claim as reading does.
+    with bench.open_forward(bench.trunk.blocks) as forward:
+        if bench.shelf is None:
+            return np.stack([vector for _, vector in sorted(_pool_rows(bench, forward), key=itemgetter(0))])
+        stored = bench.shelf.take(
+            bench.content,
+            place,
+            (),
+            lambda _: ((row, {place: vector[None]}) for row, vector in _pool_rows(bench, forward)),
+        )
     return stored.batch(np.arange(len(bench.examples)))[:, 0].numpy()
 
 
-def _pool_rows(bench: Bench) -> list[tuple[int, np.ndarray]]:
-    """Return (row, vector) for every row, run through the shelf where the deepest cut is on it."""
+def _pool_rows(bench: Bench, forward: Forward) -> list[tuple[int, np.ndarray]]:
+    """Return (row, vector) for every row, (width,) each."""
     seen: list[Mapping[str, object]] = []
     base = bench.model.get_submodule(bench.trunk.base)
     handle = base.register_forward_hook(lambda module, args, output: seen.append(output))
     order = np.argsort(bench.lengths, kind="stable")
     vectors = []
     try:
-        with evaluating(bench.model), torch.no_grad(), bench.open_forward(bench.trunk.blocks) as forward:
+        with evaluating(bench.model), torch.no_grad():
             for start in range(0, len(order), FILL_BATCH):
                 rows = order[start : start + FILL_BATCH]
                 seen.clear()

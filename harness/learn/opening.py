@@ -19,7 +19,8 @@ from harness.learn.shelf import Shelf
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.modalities import find_modality
 from harness.modalities.encoded import Encoded
-from harness.model.load import digest_checkpoint, load_pretrained
+from harness.model.checkpoint import digest_checkpoint
+from harness.model.load import load_pretrained
 from harness.model.trunk import Trunk, find_trunk
 from harness.plan import protocol_of
 from harness.spec.models import Spec

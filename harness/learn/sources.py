@@ -12,7 +12,8 @@ from harness.assets.store import fetch_asset
 from harness.errors import HarnessError, ModelError
 from harness.examples import Examples, take_sample
 from harness.learn.seeds import Purpose, derive_seed
-from harness.model.load import check_checkpoint, find_hub_snapshot
+from harness.model.checkpoint import check_checkpoint
+from harness.model.hub import find_hub_snapshot
 from harness.spec.models import Spec, spec_model
 
 

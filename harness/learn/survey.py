@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,8 @@ from harness.errors import HarnessError, ModelError
 from harness.examples import Examples, Modality, group_keys
 from harness.learn.folds import split_examples
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
-from harness.model.load import count_blocks, digest_checkpoint
+from harness.model.checkpoint import digest_checkpoint
+from harness.model.layers import count_blocks
 from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
 from harness.spec.models import Spec
 
@@ -49,7 +51,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
     try:
         examples = read_examples(spec, task, base=base)
         labels = target.declare_labels(examples.targets)
-        _try_folds(spec, task, examples, labels)
+        folds = _try_folds(spec, task, examples, labels)
     except HarnessError as error:
         raise type(error)(f"tasks.{task}: {error}") from error
     return TaskFacts(
@@ -61,6 +63,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         metric=metric,
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
+        folds=folds,
         notes=examples.notes,
     )
 
@@ -94,13 +97,16 @@ def find_backbone_modality(folder: Path) -> Modality:
     )
 
 
-def _try_folds(spec: Spec, task: str, examples: Examples, labels: tuple[str, ...]) -> None:
-    """Raise `DataError` if a training part lacks a class, before anything is trained."""
+def _try_folds(spec: Spec, task: str, examples: Examples, labels: tuple[str, ...]) -> str:
+    """Return the hash of all fold assignments; raises `DataError` if a training part lacks a class."""
     target = plugins.find("targets", task_type(spec, task).TARGET)
     protocol = protocol_of(spec, task)
     targets, groups = target.encode(examples.targets, labels), group_keys(examples)
     classes = targets if target.STRATIFIED else None
+    digest = hashlib.sha256()
     for repeat in range(protocol.repeats):
         place = split_examples(examples, groups, classes, protocol, seed=spec.seed, repeat=repeat)
         for fold in range(protocol.folds):
             target.check_training(targets[np.flatnonzero(place != fold)], labels, folds=protocol.folds)
+        digest.update(json.dumps(list(zip(examples.ids, place.tolist(), strict=True))).encode())
+    return digest.hexdigest()[:16]

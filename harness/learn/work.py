@@ -21,7 +21,7 @@ from harness.learn.loop import Diverged, compute_logits
 from harness.learn.opening import open_bench
 from harness.learn.seeds import Purpose
 from harness.learn.sources import Source, task_type
-from harness.record.scores import FoldJob, FoldScore, FoldState, Predictions
+from harness.record.scores import FoldJob, FoldScore, Predictions
 
 WARM_BENCHES = 2  # a bench holds a model and its encoded data; a suite goes through its tasks in turn
 
@@ -41,7 +41,7 @@ class _Scorer:
         self._benches: OrderedDict[tuple[str, str], Bench] = OrderedDict()
 
     def score(self, job: FoldJob) -> FoldScore:
-        """Return what one fold came to; whatever goes wrong in it is a state of the score, never an exception."""
+        """Return what one fold came to; divergence and lack of memory are states of it, other faults are raised."""
         blank = FoldScore(
             study=job.study,
             trial=job.trial,
@@ -51,15 +51,17 @@ class _Scorer:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=socket.gethostname(),
         )
+        bench = self._open(job.task, job.backbone)
+        metrics = self._metrics(job.task)
+        wall, cpu = time.perf_counter(), time.process_time()
         try:
-            bench = self._open(job.task, job.backbone)
-            metrics = self._metrics(job.task)
-            wall, cpu = time.perf_counter(), time.process_time()
             score = _score_fold(bench, job, metrics, blank)
-        except Diverged as error:
-            return replace(blank, state="diverged", error=str(error))
-        except Exception as error:  # noqa: BLE001 - the one broad catch: a fold that fails is a result
-            return replace(blank, state=_name_state(error), error=_describe(error))
+        except Diverged as outcome:
+            score = replace(blank, state="diverged", error=str(outcome))
+        except (MemoryError, RuntimeError) as fault:
+            if not _is_out_of_memory(fault):
+                raise
+            score = replace(blank, state="oom", error=str(fault).strip().splitlines()[0])
         return replace(
             score,
             fit_s=time.perf_counter() - wall,
@@ -185,13 +187,8 @@ def _collect_predictions(bench: Bench, predictions: np.ndarray, rows: np.ndarray
     )
 
 
-def _name_state(error: Exception) -> FoldState:
-    out_of_memory = isinstance(
-        error, (MemoryError, torch.cuda.OutOfMemoryError)
-    ) or "can't allocate memory" in str(error)
-    return "oom" if out_of_memory else "error"
-
-
-def _describe(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {' '.join(lines[:3])}" if lines else type(error).__name__
+def _is_out_of_memory(fault: Exception) -> bool:
+    """Say so of a GPU's error and of a CPU's, which is a plain RuntimeError."""
+    return isinstance(fault, (MemoryError, torch.cuda.OutOfMemoryError)) or "can't allocate memory" in str(
+        fault
+    )
