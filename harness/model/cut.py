@@ -71,8 +71,8 @@ class Cut:
 def open_cut(model: nn.Module, trunk: Trunk, depth: int, manner: Manner) -> Iterator[Cut]:
     """Cut `model` in front of block `depth`: depth 0 behind a frozen stem, `blocks` in front of the tail.
 
-    Freeze the model first: a stem or first block that still runs keeps the mode it has. While the cut is
-    open, `model.parameters()` shows what lies above it. On exit the model is whole, also after an exception.
+    While the cut is open, `model.parameters()` and `model.train()` reach what lies above it, and a stem that
+    still runs: freeze that. On exit the model is whole, also after an exception.
     """
     slot = Slot()
     with ExitStack() as stack:

@@ -10,6 +10,8 @@ from harness.model.checkpoint import check_checkpoint
 from harness.model.load import build_empty, check_size
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from harness.model.trunk import Trunk
 
 
@@ -63,16 +65,23 @@ def describe_layers(folder: Path, auto_class: str) -> Layers:
     # On the CPU, not on the meta device: causal masks and Bart look at values. What was never written costs no memory.
     model = build_empty(folder, auto_class, device="cpu")
     trunk = find_trunk(model)
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    parts = []
-    for level, name in enumerate(("stem", *(f"block {i + 1}" for i in range(trunk.blocks)), "tail", "head")):
-        own = [parameter for parameter in sizes if trunk.level_of(parameter) == level]
-        depths = range(trunk.blocks + 1)
-        part = Part(
+    names = ("stem", *(f"block {block}" for block in range(1, trunk.blocks + 1)), "tail", "head")
+    sizes = count_parameters(model, trunk)
+    parts = (
+        Part(
             name=name,
-            modules=tuple(sorted({parameter.rpartition(".")[0] for parameter in own})),
-            parameters=sum(sizes[parameter] for parameter in own),
-            frozen_from=next((d for d in depths if trunk.freezes(level, d, stem_frozen=False)), None),
+            modules=_list_owners(model, trunk.names_at(level)),
+            parameters=sizes[level],
+            frozen_from=_find_first_depth(trunk, level),
         )
-        parts.append(part)
+        for level, name in enumerate(names)
+    )
     return Layers(architecture=type(model).__name__, path=trunk.path, blocks=trunk.blocks, parts=tuple(parts))
+
+
+def _list_owners(model: nn.Module, names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({name.rpartition(".")[0] for name, _ in model.named_parameters() if name in names}))
+
+
+def _find_first_depth(trunk: Trunk, level: int) -> int | None:
+    return next((d for d in range(trunk.blocks + 1) if trunk.freezes(level, d, stem_frozen=False)), None)

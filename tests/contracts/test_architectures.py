@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -21,6 +23,36 @@ pytestmark = [
     # torch 2.13 of WavLM, whose padding mask is boolean and whose position bias is not
     pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask:UserWarning"),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An architecture's tiny model, with what is known of it at some depths."""
+
+    model: nn.Module
+    trunk: Trunk
+    batch: dict[str, torch.Tensor]
+    manners: dict[int, Manner | None]
+    states: dict[int, torch.Tensor]
+
+
+_SUBJECTS: dict[str, Subject] = {}
+
+
+@pytest.fixture
+def subject(architecture: Architecture) -> Subject:
+    """The architecture's subject, proven once; its model is the test's own."""
+    if architecture.name not in _SUBJECTS:
+        model = architecture.build()
+        trunk = find_trunk(model)
+        batch = make_batch(architecture, model)
+        # All depths of a shallow model, the outer ones of a deep one.
+        depths = sorted({*range(min(3, trunk.blocks) + 1), trunk.blocks - 1, trunk.blocks})
+        manners = {depth: prove_cut(model, trunk, depth, batch) for depth in depths}
+        states = run_to(model, trunk, batch, depths)
+        _SUBJECTS[architecture.name] = Subject(model, trunk, batch, manners, states)
+    kept = _SUBJECTS[architecture.name]
+    return replace(kept, model=copy.deepcopy(kept.model))
 
 
 def make_batch(architecture: Architecture, model: nn.Module) -> dict[str, torch.Tensor]:
@@ -43,70 +75,51 @@ def train_steps(model: nn.Module, batch: dict[str, torch.Tensor], steps: int = 2
         optimizer.zero_grad()
 
 
-def some_depths(trunk: Trunk) -> list[int]:
-    """All depths of a shallow model, the outer ones of a deep one."""
-    return sorted({*range(min(3, trunk.blocks) + 1), trunk.blocks - 1, trunk.blocks})
-
-
-def test_a_cut_model_answers_as_the_whole_one_at_every_depth(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
-    batch = make_batch(architecture, model)
+def test_a_cut_model_answers_as_the_whole_one_or_says_that_it_cannot(
+    architecture: Architecture, subject: Subject
+) -> None:
+    model, batch = subject.model, subject.batch
+    assert {depth for depth, manner in subject.manners.items() if manner is None} == architecture.uncuttable
     with torch.no_grad():
         whole = call_logits(model, batch)
-    states = run_to(model, trunk, batch, range(trunk.blocks + 1))
-    manners = {depth: prove_cut(model, trunk, depth, batch) for depth in range(trunk.blocks + 1)}
-
-    assert {depth for depth, manner in manners.items() if manner is None} == architecture.uncuttable
-    for depth, manner in manners.items():
-        if manner is None:
-            continue
-        with open_cut(model, trunk, depth, manner) as cut, torch.no_grad():
-            logits = cut(states[depth], batch)["logits"]
-        torch.testing.assert_close(logits, whole, rtol=0, atol=1e-5)
-    with torch.no_grad():
+        for depth, manner in cuttable(subject):
+            states = subject.states[depth]
+            with open_cut(model, subject.trunk, depth, manner) as cut:
+                torch.testing.assert_close(cut(states, batch)["logits"], whole, rtol=0, atol=1e-5)
+                noise = torch.randn(states.shape, generator=torch.Generator().manual_seed(0))
+                assert not torch.equal(cut(states + noise, batch)["logits"], whole), (
+                    "the stored tensor is unused"
+                )
         assert torch.equal(call_logits(model, batch), whole), "the cut was not closed"
 
 
-def test_the_stored_tensor_is_what_a_cut_model_answers_from(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
-    batch = make_batch(architecture, model)
-    for depth in set(some_depths(trunk)) - architecture.uncuttable:
-        states = run_to(model, trunk, batch, [depth])[depth]
-        manner = prove_cut(model, trunk, depth, batch)
-        assert manner is not None
-        with open_cut(model, trunk, depth, manner) as cut, torch.no_grad():
-            there = cut(states, batch)["logits"]
-            swapped = cut(
-                states + torch.randn(states.shape, generator=torch.Generator().manual_seed(0)), batch
-            )
-        assert not torch.equal(there, swapped["logits"])
+def test_only_what_must_run_below_a_cut_does(architecture: Architecture, subject: Subject) -> None:
+    dear = {manner for _, manner in cuttable(subject) if manner is not Manner.STUB}
+    assert dear == {Manner(name) for name in architecture.manners}
 
 
-def test_training_through_the_cut_is_training_the_whole_model(architecture: Architecture) -> None:
-    """In train mode, with equal seeds: whatever is random below the cut would draw, and shift every mask above it."""
-    model = architecture.build()
-    trunk = find_trunk(model)
-    batch = make_batch(architecture, model)
-    for depth in set(some_depths(trunk)) - architecture.uncuttable:
+def test_training_through_the_cut_is_training_the_whole_model(subject: Subject) -> None:
+    """In train mode, with equal seeds: what is random below the cut would draw, and shift every mask above it."""
+    model, trunk, batch = subject.model, subject.trunk, subject.batch
+    for depth, manner in cuttable(subject):
         frozen = choose_frozen(trunk, depth, stem_frozen=True)
-        manner = prove_cut(model, trunk, depth, batch)
-        assert manner is not None
-        states = run_to(model, trunk, batch, [depth])[depth]
         with freeze(model, frozen):
             model.train()
             settle(model, frozen)
-            whole = gradients(model, lambda: call_logits(model, batch))
+            whole = gradients(model, partial(call_logits, model, batch))
             with open_cut(model, trunk, depth, manner) as cut:
                 model.train()
                 settle(model, frozen)
-                parts = gradients(model, partial(answer, cut, states, batch))
+                parts = gradients(model, partial(answer, cut, subject.states[depth], batch))
         assert not frozen.names & set(parts)
         assert any(trunk.level_of(name) == trunk.head for name in parts)
         assert set(parts) == set(whole)
         for name, gradient in parts.items():
             torch.testing.assert_close(gradient, whole[name], rtol=1e-4, atol=1e-5)
+
+
+def cuttable(subject: Subject) -> list[tuple[int, Manner]]:
+    return [(depth, manner) for depth, manner in subject.manners.items() if manner is not None]
 
 
 def answer(cut: Cut, states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -124,11 +137,10 @@ def gradients(model: nn.Module, call: Callable[[], torch.Tensor]) -> dict[str, t
     return found
 
 
-def test_a_frozen_part_is_the_same_after_training(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
-    batch = make_batch(architecture, model)
-    for depth in some_depths(trunk):
+def test_a_frozen_part_is_the_same_after_training(subject: Subject) -> None:
+    """At every depth, cut or not: an architecture that cannot be cut trains the ordinary way."""
+    model, trunk, batch = subject.model, subject.trunk, subject.batch
+    for depth in subject.manners:
         frozen = choose_frozen(trunk, depth, stem_frozen=True)
         trained = frozenset(trunk.levels) - frozen.names
         before = digest_frozen(model, frozen.names), digest_frozen(model, trained)
@@ -141,9 +153,8 @@ def test_a_frozen_part_is_the_same_after_training(architecture: Architecture) ->
         assert digest_frozen(model, trained) != before[1]
 
 
-def test_every_part_of_a_model_has_one_level(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
+def test_every_part_of_a_model_has_one_level(subject: Subject) -> None:
+    model, trunk = subject.model, subject.trunk
     names = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
     assert set(trunk.levels) == names
     assert set(trunk.module_levels) == {path for path, _ in model.named_modules()}
@@ -153,9 +164,8 @@ def test_every_part_of_a_model_has_one_level(architecture: Architecture) -> None
     assert all(sizes[level] for level in (*range(trunk.blocks + 1), trunk.head)), sizes
 
 
-def test_a_head_starts_from_its_seed_and_nothing_else_changes(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
+def test_a_head_starts_from_its_seed_and_nothing_else_changes(subject: Subject) -> None:
+    model, trunk = subject.model, subject.trunk
     head = trunk.names_at(trunk.head) & {name for name, _ in model.named_parameters()}
     rest = frozenset(trunk.levels) - head
     before = digest_frozen(model, rest)
@@ -171,12 +181,3 @@ def test_a_head_starts_from_its_seed_and_nothing_else_changes(architecture: Arch
     assert digests[0] == digests[2] != digests[1]
     assert digest_frozen(model, rest) == before
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_only_what_must_run_below_a_cut_does(architecture: Architecture) -> None:
-    model = architecture.build()
-    trunk = find_trunk(model)
-    batch = make_batch(architecture, model)
-    manners = {depth: prove_cut(model, trunk, depth, batch) for depth in some_depths(trunk)}
-    dear = {manner for manner in manners.values() if manner is not None and manner is not Manner.STUB}
-    assert dear == {Manner(name) for name in architecture.manners}
