@@ -56,12 +56,22 @@ def encode_sound(wave: np.ndarray, *, rate: int) -> bytes:
     return file.getvalue()
 
 
+class _Bytes(io.BytesIO):
+    """Bytes in which a seek before the start stops there.
+
+    libsndfile 1.2 seeks to -1 in cut AIFF files, and soundfile 0.14 prints what BytesIO raises then.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return io.BytesIO.seek(self, max(offset, 0) if whence == io.SEEK_SET else offset, whence)
+
+
 def _read_blocks(media: Media) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the rate with blocks of the mean of all channels; having come to the end, all of the sound was there."""
     data = read_media(media, BYTES)
     read = 0
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Bytes(data)) as file:
             promised = file.frames
             _refuse_header(file, media.name)
             _refuse_end(data, file.format, media.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.examples import Examples, Input, Media, Target, build_examples
-from harness.readers._table import SHOWN, Table, require_column, settle_bad
+from harness.readers._table import SHOWN, Table, require_columns, settle_bad
 from harness.spec.options import DataOptions
 from harness.spec.words import show
 
@@ -52,8 +52,7 @@ def collect(
 
     `audit` raises `DataError` for a picture or a sound that cannot be decoded.
     """
-    for key, column in roles.named():
-        require_column(table, column, key)
+    require_columns(table, list(roles.named()))
     bad = dict(table.bad)
     rows: list[int] = []
     for row, place in enumerate(table.places):
@@ -64,7 +63,7 @@ def collect(
         bad[place] = reason
     notes = [*table.notes, *settle_bad(table.name, bad, len(table.places) + len(table.bad), options.on_bad)]
     if not rows:
-        raise DataError(f"{table.name}: holds no row that can be used")
+        raise DataError(f"{table.name}: holds no row that can be used; {len(bad)} were dropped")
     targets = _read_targets(table, roles.label, rows)
     inputs = [_read_input(table, roles, row) for row in rows]
     ids = _read_ids(table, roles.id, rows)

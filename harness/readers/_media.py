@@ -10,7 +10,7 @@ from harness.errors import DataError
 from harness.examples import Examples, Media, Modality
 from harness.readers._columns import Roles, collect
 from harness.readers._rows import read_rows
-from harness.readers._table import Table, require_column
+from harness.readers._table import Table, require_columns
 from harness.spec.options import DataOptions
 from harness.spec.words import escape, show
 
@@ -87,7 +87,7 @@ def _read_metadata(folder: Path, name: str, options: DataOptions) -> tuple[Table
     rows = read_rows(folder / METADATA, where, encoding="utf-8", separator=",")
     column = next((column for column in _FILE if column in rows.columns), None)
     if column is None:
-        require_column(rows, _FILE[0], "the files")
+        require_columns(rows, [("the files", _FILE[0])])
     roles = Roles(
         label=options.label or "label",
         media=_MEDIA,

