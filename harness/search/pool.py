@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +29,10 @@ OBJECT_STORE_BYTES = 100_000_000  # jobs and scores are small; data reach the wo
 DEATHS = 2  # of one fold: the first is bad luck
 SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# Ray 2.60 prints the deaths of workers on our stdout, log_to_driver=False or not; this drops every such line.
+QUIET = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+PREFIX = "harness-ray-"
+FRESH_S = 60  # a folder younger than this may not be claimed yet
 MESSAGE_LINES = 3
 
 
@@ -98,8 +107,9 @@ class _Worker:
 class RayPool:
     """Fits folds in warm actors of a private Ray cluster on this machine.
 
-    Nothing outside reaches the cluster without its token; workers see no secret of the environment. A fold whose
-    worker dies is repeated once. When this process dies, even by kill -9, its workers end within seconds.
+    Nothing outside reaches the cluster without its token. Workers import what this process can import and stand in
+    its working directory, but see no secret of its environment. A fold whose worker dies is repeated once. When this
+    process dies, even by kill -9, its workers end within seconds.
     """
 
     def __init__(
@@ -110,12 +120,15 @@ class RayPool:
         threads: int = 1,
         gpus_per_worker: float = 0.0,
     ) -> None:
+        self._open_scorer = open_scorer
+        self._working_directory = Path.cwd()
         # Sockets of Ray lie below this folder, and their paths may have 107 bytes: TMPDIR may be too long.
-        self._folder = Path(tempfile.mkdtemp(prefix="harness-ray-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
+        self._claim = _claim(self._folder)
         try:
+            _sweep()
             _start_cluster(self._folder, workers, threads)
             self._actor_class = _declare_actor(gpus_per_worker)
-            self._open_scorer = open_scorer
             self._workers = [_Worker(actor=self._start()) for _ in range(workers)]
         except BaseException:
             self.close()
@@ -157,9 +170,10 @@ class RayPool:
 
         ray.shutdown()
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._claim)
 
     def _start(self) -> Any:
-        return self._actor_class.remote(self._open_scorer)
+        return self._actor_class.remote(self._open_scorer, str(self._working_directory))
 
     def _collect(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         import ray
@@ -190,6 +204,26 @@ class RayPool:
             return None
         worker.job = worker.future = None
         return job, failed_score(job, RuntimeError(f"its worker died {DEATHS} times: {_first_lines(death)}"))
+
+
+def _claim(folder: Path) -> int:
+    """Hold a cluster's folder until this process ends: whoever can lock it may remove it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep() -> None:
+    """Remove the folders of clusters whose process was killed."""
+    for folder in Path("/tmp").glob(f"{PREFIX}*"):
+        try:
+            found = folder.lstat()
+            if found.st_uid != os.getuid() or time.time() - found.st_mtime < FRESH_S:
+                continue
+            os.close(_claim(folder))
+        except OSError:  # it is in use, or gone
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
@@ -227,7 +261,8 @@ def _declare_actor(gpus: float) -> Any:
     import ray
 
     class FoldWorker:
-        def __init__(self, open_scorer: Callable[[], Scorer]) -> None:
+        def __init__(self, open_scorer: Callable[[], Scorer], working_directory: str) -> None:
+            os.chdir(working_directory)
             self._open_scorer = open_scorer
             self._scorer: Scorer | None = None
 
@@ -243,9 +278,10 @@ def _declare_actor(gpus: float) -> Any:
 def _start_cluster(folder: Path, workers: int, threads: int) -> None:
     token = folder / "token"
     token.touch(mode=0o600)
-    token.write_text(os.urandom(32).hex())
-    with _environment(token, threads):
-        import ray
+    token.write_text(_token())
+    # Ray puts the working directory on its workers' path: a torch.py that lies there must not be imported.
+    with _environment(token, threads), chdir(folder):
+        import ray  # not before: it reads the authentication mode when it is imported
 
         ray.init(
             address="local",
@@ -258,20 +294,28 @@ def _start_cluster(folder: Path, workers: int, threads: int) -> None:
         )
 
 
+@cache
+def _token() -> str:
+    """Return this process's token; Ray keeps the first one that it reads, so a second cluster has the same."""
+    return secrets.token_hex(32)
+
+
 @contextmanager
 def _environment(token: Path, threads: int) -> Iterator[None]:
-    """Start Ray's processes with the token, with the threads and without this process's secrets."""
+    """Start Ray's processes with the token, the threads and this process's path, and without its secrets."""
     before = dict(os.environ)
     hidden = [name for name in before if SECRET.search(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
-    back = {name for name in (*hidden, *THREADS) if not name.startswith("RAY_")}
-    os.environ |= dict.fromkeys(THREADS, str(threads))
-    # Ray reads these two for as long as it runs, so they stay.
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    lent = dict.fromkeys(THREADS, str(threads))
+    lent["PYTHONPATH"] = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
+    back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
+    os.environ |= lent
+    # Ray reads these for as long as it runs, so they stay.
+    os.environ |= QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     try:
         yield
     finally:
-        for name in THREADS:
+        for name in lent:
             del os.environ[name]
         os.environ |= {name: value for name, value in before.items() if name in back}

@@ -1,0 +1,64 @@
+"""A suite driven by Ray workers, as a command that tests can kill: `driven.py FOLDER [WORKERS]`.
+
+Folds take a moment, and say in FOLDER/starts.txt who began them when. A fold of trial 2 in the arm `deadly` ends its
+worker, always.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "search"), str(Path(__file__).parent)]
+
+from made import make_plan, make_score, make_study, run_plan  # noqa: E402  # found by the line above
+
+from harness.record.scores import FoldJob, FoldScore  # noqa: E402
+from harness.search.pool import RayPool  # noqa: E402
+from harness.spec.models import Search  # noqa: E402
+
+FOLD_S = 0.2
+
+
+def note_and_score(folder: Path, job: FoldJob) -> FoldScore:
+    """Say that a fold began, take a moment, and score it."""
+    line = json.dumps({"pid": os.getpid(), "at": time.time(), "arm": job.arm, "key": job.key})
+    with (folder / "starts.txt").open("a") as file:
+        file.write(line + "\n")
+    time.sleep(FOLD_S)
+    if job.arm == "deadly" and (job.trial, job.fold) == (2, 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_score(job)
+
+
+def open_scorer(folder: Path) -> Callable[[FoldJob], FoldScore]:
+    """Return the scorer of a worker."""
+    return partial(note_and_score, folder)
+
+
+def main(folder: Path, workers: int) -> None:
+    """Run the suite to its end."""
+    plan = make_plan(
+        make_study("majority", folds=3),
+        make_study("depth", trials=5, folds=3),
+        make_study("deadly", trials=5, folds=3, task="news"),
+    )
+    pool = RayPool(partial(open_scorer, folder), workers=workers)
+    try:
+        outcome, _ = run_plan(folder, plan, Search(trials=5, startup=2, pruner="none"), pool=pool)
+    finally:
+        pool.close()
+    print(outcome.ended)  # noqa: T201  # a command says how it ended
+
+
+if __name__ == "__main__":
+    import driven  # the module by its name: workers import it, while __main__ would travel by value
+
+    driven.main(Path(sys.argv[1]), 2)
