@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from harness.errors import AssetError, DataError, EnvironmentFault
 from harness.examples import Examples, Modality
@@ -13,7 +15,7 @@ from harness.readers._arrow import choose_roles, table_of
 from harness.readers._columns import collect
 from harness.readers._media import audit_of
 from harness.spec.options import DataOptions
-from harness.spec.words import escape
+from harness.spec.words import escape, show
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,10 +25,20 @@ COLUMNS = True
 NEEDS = ("datasets",)
 
 
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95})?")
+
+
+def _check_id(name: str) -> str:
+    if not _ID.fullmatch(name):
+        message = f"must be the id of a dataset, owner/name (got {show(name)})"
+        raise PydanticCustomError("value", "{message}", {"message": message})
+    return name
+
+
 class Options(DataOptions):
     """A dataset of the Hugging Face hub, by its id; needs the extra `hub`, and never runs a dataset's script."""
 
-    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?$")]
+    hub: Annotated[str, AfterValidator(_check_id)]
     """The dataset's id, `owner/name`."""
     config: str | None = None
     """Which of the dataset's configurations; needed where it has several."""

@@ -67,7 +67,7 @@ class Budget(Keys):
 
 
 class Compute(Keys):
-    """What folds run on."""
+    """What folds run on: workers, their share of the machine, and the shelf."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
     """How many folds run at once: one for each core, or each GPU. One runs in the harness's process."""

@@ -79,7 +79,7 @@ def test_every_key_has_its_sentence() -> None:
     schema = json.loads(schema_text())
     bare = [
         key
-        for name, part in schema["$defs"].items()
+        for part in (schema, *schema["$defs"].values())
         for key, inner in part["properties"].items()
         if "description" not in inner
     ]
