@@ -32,7 +32,10 @@ _PARTS = (
     "vocab*.json",
     "vocab*.txt",
     "merges.txt",
+    "normalizer.json",
+    "bpe.codes",
     "*.model",  # SentencePiece
+    "*.spm",  # the same, for the two languages of a Marian
     "*processor_config.json",
 )
 

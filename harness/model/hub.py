@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import ModelError
 
 #: What a model needs; no pickled weights, no code, no folders of other formats.
-_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]
+_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.spm", "bpe.codes"]
 _UNWANTED = ["*/*"]
 
 _PATIENCE_S = 1.7  # an unreachable hub is told within two seconds

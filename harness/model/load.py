@@ -90,7 +90,8 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     for path, module in model.named_modules():
         holds = any(name.startswith(f"{path}.") for name in names) or not path
         module._is_hf_initialized = not holds
-    with torch.random.fork_rng(devices=[]):
+    accelerators = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
+    with torch.random.fork_rng(devices=accelerators):
         torch.manual_seed(seed)
         model.initialize_weights()  # type: ignore[operator]
 
