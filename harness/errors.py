@@ -50,7 +50,7 @@ class SpecError(HarnessError):
         super().__init__(faults if isinstance(faults, str) else "\n".join(map(str, self.faults)))
 
 
-class EnvironmentFault(HarnessError):
+class EnvironmentFault(HarnessError):  # noqa: N818 - EnvironmentError is Python's own name for OSError
     """Something outside the spec is missing or unusable: a package, a folder, a device."""
 
     exit_code = 3

@@ -27,6 +27,7 @@ from harness.spec.models import Spec, spec_model
 if TYPE_CHECKING:
     from harness.deploy.export import Exported
     from harness.learn.sources import Source
+    from harness.model.layers import Layers
     from harness.search.drive import Outcome
     from harness.search.events import Event
     from harness.search.pool import Pool
@@ -156,7 +157,8 @@ def export_model(
     history = read_history(folder)
     comparison = compare_arms(expand(spec, lock.survey), history, spec)
     cell = choose_cell(comparison, task, arm)
-    assert cell.trial is not None and cell.candidate is not None
+    assert cell.trial is not None
+    assert cell.candidate is not None
     winner = Winner(
         task=task,
         backbone=cell.backbone,
@@ -175,6 +177,16 @@ def find_run(name: str, *, results: Path = RESULTS) -> Path:
     known = sorted(lock.parent.name for lock in results.glob("*/lock.json"))
     hint = did_you_mean(name, known) or (f" Known: {', '.join(known)}." if known else " There is none yet.")
     raise SpecError(f"no run is called '{name}' under {results}.{hint}")
+
+
+def inspect_layers(model: str, *, offline: bool = False) -> Layers:
+    """Return the parts of a checkpoint, given as `asset:NAME`, a folder or a hub id."""
+    from harness.learn.sources import locate_checkpoint
+    from harness.learn.survey import HEADS, find_backbone_modality
+    from harness.model.layers import describe_layers
+
+    folder = locate_checkpoint(model, None, base=Path(), offline=offline)
+    return describe_layers(folder, HEADS[find_backbone_modality(folder)])
 
 
 def list_assets_of(spec: Spec) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Shelf:
                 (Path(scratch) / place).rename(target)
 
     def _evict(self, *, needed: int, keep: str) -> None:
-        """Remove the activations used longest ago until `needed` bytes fit; a mapped file lives on until it is closed."""
+        """Remove what was used longest ago until `needed` bytes fit; a mapped file lives on until it is closed."""
         entries = [entry for entry in self._root.glob("*/float*") if entry.parent.name != keep]
         entries.sort(key=lambda entry: entry.stat().st_mtime)
         used = {entry: sum(file.stat().st_size for file in entry.iterdir()) for entry in entries}

@@ -65,9 +65,14 @@ def read_examples(spec: Spec, task: str, *, base: Path) -> Examples:
 
 
 def find_checkpoint(spec: Spec, backbone: str, *, base: Path, offline: bool) -> Path:
-    """Return the folder of a backbone's checkpoint, checked to be safe to load."""
+    """Return the folder of a spec's backbone, checked to be safe to load."""
     wanted = spec.backbones[backbone]
-    folder = _locate(wanted.model, wanted.revision, base=base, offline=offline)
+    return locate_checkpoint(wanted.model, wanted.revision, base=base, offline=offline)
+
+
+def locate_checkpoint(model: str, revision: str | None, *, base: Path, offline: bool) -> Path:
+    """Return the folder of `asset:NAME`, a folder below `base` or a hub id, checked to be safe to load."""
+    folder = _locate(model, revision, base=base, offline=offline)
     check_checkpoint(folder)
     return folder
 

@@ -1,0 +1,174 @@
+"""What verbs answer, as text for a person and as a document for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from harness.report.layout import lay_out
+
+if TYPE_CHECKING:
+    from harness.assets.lock import Asset
+    from harness.cli.progress import Interrupts
+    from harness.deploy.export import Exported
+    from harness.model.layers import Layers
+    from harness.plan import Study
+    from harness.spec.models import Spec
+    from harness.suite import Prospect, Run
+
+COMPLETE, SOME_FAILED, BUDGET_ENDED, INTERRUPTED = 0, 1, 5, 130
+
+
+def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
+    """Return the exit code of a run that ended without an error."""
+    if interrupts.asked() and ended.outcome.ended != "complete":
+        return INTERRUPTED
+    arms = [cell for cell in ended.comparison.cells if cell.kind == "arm"]
+    if ended.outcome.ended == "deadline":
+        return BUDGET_ENDED if any(cell.trials.ok < spec.budget.minimum_trials for cell in arms) else COMPLETE
+    return SOME_FAILED if any(cell.score is None for cell in ended.comparison.cells) else COMPLETE
+
+
+def show_ending(ended: Run) -> str:
+    """Return where the results lie and what can be done next."""
+    state = {
+        "complete": "add trials: raise search.trials and run the same command",
+        "deadline": "the budget ended: the same command goes on",
+        "stopped": "stopped: the same command goes on",
+    }[ended.outcome.ended]
+    return f"{ended.folder}/table.md · {state}"
+
+
+def describe_prospect(prospect: Prospect) -> dict[str, object]:
+    """Return a plan as a document."""
+    plan = prospect.plan
+    return {
+        "suite": plan.suite,
+        "workers": prospect.workers,
+        "tasks": {name: asdict(facts) for name, facts in plan.survey.tasks.items()},
+        "backbones": {name: asdict(facts) for name, facts in plan.survey.backbones.items()},
+        "cells": [
+            {
+                "study": study.id,
+                "task": study.task,
+                "backbone": study.backbone,
+                "arm": study.arm,
+                "kind": study.kind,
+                "trials": study.trials,
+                "folds": study.folds,
+                "repeats": study.repeats,
+                "fits": study.fits,
+                "known": prospect.known[study.id],
+            }
+            for study in plan.studies
+        ],
+    }
+
+
+def show_prospect(prospect: Prospect, width: int) -> str:
+    """Return a plan as a table: a line for each task and backbone, then what is left to do."""
+    plan = prospect.plan
+    lines = [f" {plan.suite} · {len(plan.studies)} cells"]
+    for task, facts in plan.survey.tasks.items():
+        groups = f" in {facts.groups} groups" if facts.groups is not None else ""
+        kinds = f", {len(facts.labels)} classes" if facts.labels else ""
+        lines.append(f" {task}: {facts.examples} examples{groups}{kinds}, {facts.metric}")
+        lines += [f"   {note}" for note in facts.notes]
+    rows = [("cell", "trials", "fits", "known")]
+    rows += [_row(study, prospect) for study in plan.studies]
+    total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
+    workers = f"{prospect.workers} worker{'s' if prospect.workers > 1 else ''}"
+    lines += [f" {line.strip()}" for line in lay_out(rows)]
+    lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
+    return "\n".join(line[:width] for line in lines)
+
+
+def _row(study: Study, prospect: Prospect) -> tuple[str, str, str, str]:
+    name = f"{study.task} · {study.backbone} · {study.arm}"
+    return (name, str(study.trials), str(study.fits), str(prospect.known[study.id]))
+
+
+def describe_export(exported: Exported) -> dict[str, object]:
+    """Return an export as a document."""
+    winner = exported.winner
+    return {
+        "folder": str(exported.folder),
+        "task": winner.task,
+        "backbone": winner.backbone,
+        "arm": winner.arm,
+        "candidate": asdict(winner.candidate),
+        "epochs": winner.epochs,
+        "rows": exported.rows,
+        "proven_rows": exported.proven,
+        "largest_difference": exported.difference,
+    }
+
+
+def show_export(exported: Exported) -> str:
+    """Return what was exported and how it was proven."""
+    winner = exported.winner
+    candidate = winner.candidate
+    backbone_lr = "" if candidate.backbone_lr is None else f", backbone lr {candidate.backbone_lr:.2g}"
+    return "\n".join(
+        (
+            f"winner: {winner.arm} on {winner.backbone}, {candidate.freeze_depth} blocks frozen, "
+            f"head lr {candidate.head_lr:.2g}{backbone_lr}",
+            f"refit on all {exported.rows} rows, {winner.epochs} epochs (median over folds)",
+            f"the pipeline predicts what the harness predicts on {exported.proven} rows "
+            f"(largest difference {exported.difference:.1e})",
+            f"{exported.folder}",
+        )
+    )
+
+
+def describe_layers(layers: Layers) -> dict[str, object]:
+    """Return a model's parts as a document."""
+    return asdict(layers)
+
+
+def show_layers(layers: Layers) -> str:
+    """Return a model's parts as a table."""
+    rows = [("part", "parameters", "frozen from depth")]
+    rows += [
+        (part.name, f"{part.parameters:,}", "never" if part.frozen_from is None else str(part.frozen_from))
+        for part in layers.parts
+    ]
+    return "\n".join([f" {layers.architecture} · {layers.blocks} blocks in {layers.path}", *lay_out(rows)])
+
+
+def describe_asset(asset: Asset) -> dict[str, object]:
+    """Return an asset as a document."""
+    from harness.assets.store import asset_folder
+
+    folder = asset_folder(asset.name)
+    return {
+        "name": asset.name,
+        "kind": asset.kind,
+        "modality": asset.modality,
+        "description": asset.description,
+        "licence": asset.licence,
+        "upstream": asset.upstream,
+        "synthetic": asset.synthetic,
+        "download_bytes": asset.download_bytes,
+        "folder": None if folder is None else str(folder),
+    }
+
+
+def show_assets(assets: Sequence[Asset], width: int) -> str:
+    """Return the assets as a table, descriptions below their names where columns are few."""
+    from harness.assets.store import asset_folder
+
+    rows = [("asset", "kind", "modality", "MB", "here", "licence")]
+    rows += [
+        (
+            asset.name,
+            asset.kind,
+            asset.modality,
+            f"{asset.download_bytes / 1e6:.1f}",
+            "yes" if asset_folder(asset.name) else "no",
+            asset.licence,
+        )
+        for asset in assets
+    ]
+    return "\n".join(line[:width] for line in lay_out(rows))

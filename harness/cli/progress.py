@@ -1,0 +1,123 @@
+"""What a person sees, and may say, while a suite runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from harness.plan import Plan, Study
+    from harness.report.console import Terminal, Watch
+    from harness.search.events import Event, TrialEnded
+
+Listener = Callable[["Event"], None]
+FORCED = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class Interrupts:
+    """Ctrl-C once lets running folds finish; twice, or SIGTERM, ends the process at once: what is durable stays."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = False
+
+    def asked(self) -> bool:
+        """Say whether no new fold should start."""
+        return self._asked
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._hear) for number in FORCED}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and not self._asked:
+            self._asked = True
+            self._say("finishing the folds that run; Ctrl-C again ends at once and loses only these")
+            return
+        os._exit(
+            FORCED[signal.Signals(number)]
+        )  # no worker outlives its driver, and no fold is half recorded
+
+
+@contextmanager
+def watch_run(screen: Terminal, *, quiet: bool) -> Iterator[Callable[[Plan], Listener]]:
+    """Give what `run_suite` asks for its listener, and give the cursor back in the end."""
+    opened: list[Watch] = []
+
+    def open_listener(plan: Plan) -> Listener:
+        if quiet:
+            return lambda event: None
+        screen.say(_tell_start(plan))
+        totals = Counter[str]()
+        for study in {study.id: study for study in plan.studies}.values():
+            totals[study.task] += study.trials
+        watch = screen.watch(totals)
+        watch.__enter__()
+        opened.append(watch)
+        return _Narrator(plan, watch).tell
+
+    try:
+        yield open_listener
+    finally:
+        for watch in opened:
+            watch.__exit__(None, None, None)
+
+
+class _Narrator:
+    """Turns events into bars and lines, counting trials and keeping the best score of each task."""
+
+    def __init__(self, plan: Plan, watch: Watch) -> None:
+        self._studies: dict[str, Study] = {study.id: study for study in plan.studies}
+        self._watch = watch
+        self._done = Counter[str]()
+        self._best: dict[str, float] = {}
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        from harness.search.events import StudyStopped, TrialEnded
+
+        if isinstance(event, StudyStopped):
+            self._watch.event(f"{self._name(event.study)}: {event.cause}")
+        if isinstance(event, TrialEnded):
+            self._tell_trial(event)
+
+    def _tell_trial(self, event: TrialEnded) -> None:
+        study = self._studies[event.study]
+        if event.state == "failed":
+            self._watch.event(f"{self._name(event.study)} trial {event.trial}: failed: {event.reason}")
+        self._done[study.task] += 1
+        if event.state == "complete" and event.mean is not None and study.kind == "arm":
+            better = max if study.higher_is_better else min
+            self._best[study.task] = better(event.mean, self._best.get(study.task, event.mean))
+        best = self._best.get(study.task)
+        self._watch.advance(
+            study.task, done=self._done[study.task], best="" if best is None else f"{best:.3f}"
+        )
+
+    def _name(self, study: str) -> str:
+        found = self._studies[study]
+        return f"{found.task} {found.backbone} {found.arm}"
+
+
+def _tell_start(plan: Plan) -> str:
+    tasks = len({study.task for study in plan.studies})
+    arms = len({study.arm for study in plan.studies if study.kind == "arm"})
+    baselines = len({study.arm for study in plan.studies if study.kind == "baseline"})
+    fits = sum(study.fits for study in plan.studies)
+    counts = (_count(tasks, "task"), _count(arms, "arm"), _count(baselines, "baseline"), _count(fits, "fit"))
+    return " · ".join((plan.suite, *counts)) + " at most"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

