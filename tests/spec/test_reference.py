@@ -14,6 +14,8 @@ def test_every_key_of_the_schema_stands_in_the_reference() -> None:
     for part in (schema, *schema["$defs"].values()):
         for key, inner in part["properties"].items():
             assert f"| `{key}` |" in reference, key
+            if key in ("type", "method"):  # said once, with what all plug-ins of a kind share
+                continue
             assert " ".join(inner["description"].split()) in reference, key
 
 
