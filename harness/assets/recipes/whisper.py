@@ -141,6 +141,8 @@ def _write_generation(
     more: dict[str, object] = {"is_multilingual": multilingual}
     if multilingual:
         more["lang_to_id"] = {tokenizer.id_to_token(token): token for token in _language_tokens(tokenizer)}
+        # Without a task transformers asks for no task token, and the model repeats itself.
+        more["task"] = "transcribe"
         more["task_to_id"] = {task: _token(tokenizer, f"<|{task}|>") for task in ("transcribe", "translate")}
     generation = GenerationConfig(  # type: ignore[no-untyped-call]  # untyped upstream
         alignment_heads=source["alignment_heads"],
