@@ -38,7 +38,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def load(kind: Any, folder: Path, **more: object) -> tuple[Any, dict[str, set[str]]]:
-    return kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **SAFE, **more)
+    model, info = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **SAFE, **more)
+    return model, info
+
+
+def load_processor(kind: Any, folder: Path, **more: object) -> Any:
+    return kind.from_pretrained(folder, **SAFE, **more)
 
 
 def read(name: str) -> pa.Table:
@@ -102,8 +107,8 @@ def test_efficientnets_processor_scales_as_it_was_trained(cache: Path) -> None:
     from PIL import Image
     from transformers import AutoImageProcessor
 
-    processor = AutoImageProcessor.from_pretrained(
-        fetch_asset("efficientnet-lite0", offline=False), backend="pil", **SAFE
+    processor = load_processor(
+        AutoImageProcessor, fetch_asset("efficientnet-lite0", offline=False), backend="pil"
     )
     for grey in (0, 127, 255):
         pixels = processor(Image.new("RGB", (300, 200), (grey, grey, grey)), return_tensors="np")[
@@ -127,7 +132,7 @@ def test_whisper_loads_without_a_missing_or_unexpected_key_and_hears(
     assert (model.num_parameters(), model.config.encoder_layers) == (parameters, blocks)
     assert model.generation_config.is_multilingual == (name == "whisper-base")
     wave = say(fetch_asset("espeak", offline=False), "Please leave your message after the tone.")
-    extractor = AutoFeatureExtractor.from_pretrained(folder, **SAFE)
+    extractor = load_processor(AutoFeatureExtractor, folder)
     features = extractor(wave, sampling_rate=16000, return_tensors="pt", return_attention_mask=True)
     model.generation_config.max_length = 60
     tokens = model.eval().generate(

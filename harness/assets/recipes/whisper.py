@@ -26,6 +26,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 HEAD_WIDTH = 64  # of one attention head, in every Whisper
 LANGUAGES = 99  # of the multilingual models up to large-v2
+MULTILINGUAL_VOCABULARY = 51865  # one word more than that of the English models
 _PLAIN = {
     "conv1": "conv1",
     "conv2": "conv2",
@@ -137,7 +138,7 @@ def _write_generation(
     """Write how the model decodes: suppressed tokens, and languages and tasks where it is multilingual."""
     from transformers import GenerationConfig
 
-    multilingual = _language_tokens(tokenizer)[0] < config.vocab_size and config.vocab_size >= 51865
+    multilingual = config.vocab_size >= MULTILINGUAL_VOCABULARY
     more: dict[str, object] = {"is_multilingual": multilingual}
     if multilingual:
         more["lang_to_id"] = {tokenizer.id_to_token(token): token for token in _language_tokens(tokenizer)}
