@@ -199,8 +199,15 @@ def test_baselines_come_first_and_the_others_advance_together(tmp_path: Path) ->
 
 def test_two_cells_of_one_content_run_once(tmp_path: Path) -> None:
     plan = make_plan(make_study(), replace(make_study(), arm="twin"))
-    _, history = run_plan(tmp_path, plan, SEARCH)
+    jobs: list[FoldJob] = []
+
+    def score(job: FoldJob) -> FoldScore:
+        jobs.append(job)
+        return make_score(job)
+
+    _, history = run_plan(tmp_path, plan, SEARCH, score=score)
     assert len(history.trials) == 4
+    assert len(jobs) == sum(len(record.folds) for record in history.trials.values())
     folds, _ = read_tables(tmp_path)
     assert {row["arm"] for row in folds} == {"depth"}
 
