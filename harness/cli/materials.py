@@ -38,9 +38,12 @@ def init(
 
     written = write_spec(spec_file, data=data, label=label, text=text)
     if json:
-        answer({"spec": str(spec_file), "task": written.task, "type": written.type})
+        found = {"task": written.task, "type": written.type, "examples": written.examples}
+        answer({"spec": str(spec_file)} | found | {"next": written.command()})
         return 0
-    typer.echo(f"{spec_file}: a {written.type} task on {data}\nnext: harness run {spec_file}")
+    typer.echo(
+        f"{spec_file}: a {written.type} task on {data}, {written.examples} examples\nnext: {written.command()}"
+    )
     return 0
 
 
