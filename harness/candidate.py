@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from harness.spec.options import ArmOptions
 from harness.spec.ranges import Choice, Scalar, Span, Value
@@ -75,7 +76,7 @@ def resolve_space(arm: ArmOptions, blocks: int) -> Space:
 
 def build_candidate(space: Space, drawn: Mapping[str, Scalar]) -> Candidate:
     """Return the candidate with the drawn values, and the space's fixed ones for all others."""
-    values = {name: drawn.get(name, value) for name, value in space.values}
+    values: dict[str, Any] = {name: drawn.get(name, value) for name, value in space.values}
     if values["freeze_depth"] == space.blocks:
         values["backbone_lr"] = None
     own = {field.name for field in fields(Candidate)}

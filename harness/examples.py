@@ -122,7 +122,9 @@ def take_sample(examples: Examples, count: int, seed: int) -> Examples:
 
 def group_keys(examples: Examples) -> np.ndarray:
     """Return an index of each row's group, (rows,) int64; rows of equal content share one where no group is given."""
-    keys = examples.groups if examples.groups is not None else [_digest_input(item) for item in examples.inputs]
+    keys = (
+        examples.groups if examples.groups is not None else [_digest_input(item) for item in examples.inputs]
+    )
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys], dtype=np.int64)
 

@@ -22,7 +22,9 @@ from harness.errors import SpecError, did_you_mean
 Kind = Literal["readers", "tasks", "targets", "metrics", "methods"]
 KINDS: tuple[Kind, ...] = ("readers", "tasks", "targets", "metrics", "methods")
 
-_folders: list[Path] = []  # the process's --plugins folders; the one piece of mutable state, set before specs are read
+_folders: list[
+    Path
+] = []  # the process's --plugins folders; the one piece of mutable state, set before specs are read
 
 
 def add_folder(folder: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,15 +10,15 @@ from typing import Any
 
 import numpy as np
 from transformers import pipeline
-from transformers.utils import logging as transformers_logging
 
 from harness.deploy.refit import Refit, Winner, refit_winner
 from harness.errors import HarnessError, StorageError
 from harness.examples import Input, Media
 from harness.learn.bench import Bench
 from harness.learn.sources import Source, task_type
-from harness.modalities.pictures import open_picture
+from harness.modalities.pictures import decode_picture, encode_picture
 from harness.modalities.sounds import decode_sound
+from harness.model.load import quietly
 
 PROOF_ROWS = 200
 TOLERANCE = 1e-4  # of a probability or a number: other padding, other rounding
@@ -49,7 +46,7 @@ def export_model(source: Source, winner: Winner, out: Path) -> Exported:
     refit = refit_winner(source, winner)
     kind = task_type(source.spec(), winner.task)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch, _quiet():
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch, quietly():
         folder = Path(scratch) / "model"
         refit.bench.model.save_pretrained(folder)  # type: ignore[operator]  # a PreTrainedModel, typed as a Module
         refit.bench.processor.save_pretrained(folder)
@@ -74,7 +71,7 @@ def _compare_with_pipeline(refit: Refit, kind: ModuleType, folder: Path, rows: n
     settings = {"truncation": True} if bench.modality == "text" else {}
     worst = 0.0
     for row in rows:
-        given = _present(bench, bench.examples.inputs[row])
+        given = _present(bench, bench.examples.inputs[row], folder.parent)
         answers = run(given, top_k=None, **settings)
         scores = {answer["label"]: answer["score"] for answer in answers}
         ours = refit.predictions[row]
@@ -87,30 +84,19 @@ def _compare_with_pipeline(refit: Refit, kind: ModuleType, folder: Path, rows: n
     return worst
 
 
-def _present(bench: Bench, item: Input) -> object:
+def _present(bench: Bench, item: Input, scratch: Path) -> object:
     """Return an input as a pipeline takes it."""
     if isinstance(item, str):
         return item
     if isinstance(item, tuple):
         return {"text": item[0], "text_pair": item[1]}
-    return _decode(bench, item)
+    return _decode(bench, item, scratch)
 
 
-def _decode(bench: Bench, item: Media) -> object:
+def _decode(bench: Bench, item: Media, scratch: Path) -> object:
     if bench.modality == "image":
-        return open_picture(item)
+        picture = scratch / "picture.png"
+        picture.write_bytes(encode_picture(decode_picture(item)))
+        return str(picture)
     rate = bench.processor.sampling_rate
     return {"raw": decode_sound(item, rate=rate), "sampling_rate": rate}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's own progress bars and remarks from standard error."""
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        transformers_logging.enable_progress_bar()

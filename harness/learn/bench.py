@@ -130,8 +130,8 @@ class Bench:
         if self.compute.precision != "auto":
             return self.compute.precision == "bfloat16"
         if self.device.type == "cuda":
-            return torch.cuda.is_bf16_supported()
-        return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()
+            return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cpu._is_avx512_bf16_supported())
 
     def _manner(self, depth: int) -> Manner | None:
         """Return how the model can be cut at this depth, proven on one batch; None where it cannot."""
@@ -143,7 +143,8 @@ class Bench:
     @property
     def _proof_rows(self) -> np.ndarray:
         order = np.argsort(self.lengths, kind="stable")
-        return order[np.linspace(0, len(order) - 1, PROOF_ROWS).astype(int)]
+        rows: np.ndarray = order[np.linspace(0, len(order) - 1, PROOF_ROWS).astype(int)]
+        return rows
 
     def _shelf_bytes(self, depth: int) -> int:
         """Return how many bytes the activations of all rows take at a depth, from those of the proof's batch."""

@@ -11,7 +11,7 @@ import torch
 from harness.errors import ModelError
 from harness.learn.bench import FILL_BATCH, Bench
 from harness.learn.loop import Forward
-from harness.model.trunk import evaluating
+from harness.model.batch import evaluating
 
 
 def compute_features(bench: Bench) -> np.ndarray:

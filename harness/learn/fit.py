@@ -126,7 +126,8 @@ def choose_epochs(
 
     `inner` marks the rows of `rows` that are held out, (rows,) bool. The fold that scores takes no part.
     """
-    assert candidate.patience is not None
+    patience = candidate.patience
+    assert patience is not None
     held_out, kept = rows[inner], rows[~inner]
     losses: list[float] = []
 
@@ -134,7 +135,7 @@ def choose_epochs(
         losses.append(
             measure_loss(bench, compute_logits(bench.model, forward, held_out, bench.lengths), held_out)
         )
-        return epoch - (int(np.argmin(losses)) + 1) >= candidate.patience
+        return epoch - (int(np.argmin(losses)) + 1) >= patience
 
     with fit_candidate(bench, candidate, kept, seeds, watch=watch):
         return int(np.argmin(losses)) + 1
@@ -149,7 +150,8 @@ def measure_loss(bench: Bench, logits: np.ndarray, rows: np.ndarray) -> float:
 def _leave_trained(model: nn.Module, frozen: Frozen, candidate: Candidate) -> frozenset[str]:
     """Return the frozen names, with those that the candidate's method leaves untrained above the depth."""
     above = [name for name, _ in model.named_parameters() if name not in frozen.names]
-    return frozen.names | (frozenset(above) - plugins.find("methods", candidate.method).choose_trained(above))
+    trained: frozenset[str] = plugins.find("methods", candidate.method).choose_trained(above)
+    return frozen.names | (frozenset(above) - trained)
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def split_folds(
         crowding = (filled * (counts[group] / totals**2)).sum(axis=1)
         place[group] = np.lexsort((filled.sum(axis=1), np.round(crowding, 12)))[0]
         filled[place[group]] += counts[group]
-    return place[groups]
+    folded: np.ndarray = place[groups]
+    return folded
 
 
 def _check(counts: np.ndarray, folds: int) -> None:

@@ -115,5 +115,5 @@ def _digest_content(weights: str, encoded: Encoded) -> str:
         digest.update(name.encode())
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

@@ -48,7 +48,7 @@ class Shelf:
 
     def __init__(self, root: Path, *, dtype: str, limit_bytes: int) -> None:
         self._root = root
-        self._dtype = np.dtype(np.float16 if dtype == "fp16" else np.float32)
+        self._dtype: np.dtype[np.floating] = np.dtype("float16" if dtype == "fp16" else "float32")
         self._limit_bytes = limit_bytes
 
     def take(
@@ -153,7 +153,7 @@ def _whole(folder: Path) -> bool:
         return True
     try:
         index = json.loads((folder / "index.json").read_text())
-        good = _sha256(states) == index["states"] and _sha256(folder / "places.npy") == index["places"]
+        good: bool = _sha256(states) == index["states"] and _sha256(folder / "places.npy") == index["places"]
     except (OSError, ValueError, KeyError):
         return False
     if good:

@@ -32,7 +32,7 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
     from transformers import AutoFeatureExtractor
 
     try:
-        processor = AutoFeatureExtractor.from_pretrained(
+        processor = AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]  # transformers' own
             folder, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
@@ -119,7 +119,7 @@ def _shorten_whisper(folder: Path, processor: Any, seconds: float) -> Any:
     values = processor.to_dict() | {"chunk_length": chunk}
     for derived in ("n_samples", "nb_max_frames", "mel_filters", "feature_extractor_type"):
         values.pop(derived, None)
-    return WhisperFeatureExtractor(**values)
+    return WhisperFeatureExtractor(**values)  # type: ignore[no-untyped-call]  # transformers' own is untyped
 
 
 def _decode(item: Input, rate: int) -> np.ndarray:

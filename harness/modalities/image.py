@@ -26,7 +26,7 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
     from transformers import AutoImageProcessor
 
     try:
-        processor = AutoImageProcessor.from_pretrained(
+        processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]  # transformers' own is untyped
             folder, local_files_only=True, trust_remote_code=False, backend="pil"
         )
     except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -41,6 +42,14 @@ def decode_sound(media: Media, *, rate: int) -> np.ndarray:
     if not len(wave):
         raise DataError(f"{media.name}: shorter than one sample at {rate} Hz")
     return np.ascontiguousarray(wave, dtype=np.float32)  # (samples,)
+
+
+def decode_telephone(file: Path, *, rate: int) -> np.ndarray:
+    """Return a file of bare GSM 06.10 frames, (samples,) float32; it has no header, so its rate must be known."""
+    wave: np.ndarray = soundfile.read(
+        file, samplerate=rate, channels=1, format="RAW", subtype="GSM610", dtype="float32"
+    )[0]
+    return wave
 
 
 def audit_sound(media: Media) -> None:

@@ -60,7 +60,7 @@ def load_pretrained(folder: Path, auto_class: str, **config: object) -> Pretrain
 
     check_checkpoint(folder)
     check_size(folder, auto_class)
-    with _quietly(), _blaming(folder, auto_class):
+    with quietly(), _blaming(folder, auto_class):
         model, report = getattr(transformers, auto_class).from_pretrained(
             folder,
             config=_read_settings(folder, config),
@@ -106,7 +106,7 @@ def build_empty(folder: Path, auto_class: str, *, device: str) -> nn.Module:
     from transformers.initialization import no_init_weights
 
     config = _read_settings(folder, {})
-    with _quietly(), _blaming(folder, auto_class), no_init_weights(), torch.device(device):
+    with quietly(), _blaming(folder, auto_class), no_init_weights(), torch.device(device):
         return cast("nn.Module", getattr(transformers, auto_class).from_config(config).eval())
 
 
@@ -127,7 +127,7 @@ def check_size(folder: Path, auto_class: str) -> None:
 def _read_settings(folder: Path, settings: dict[str, object]) -> PretrainedConfig:
     from transformers import AutoConfig
 
-    with _quietly(), _blaming(folder, "AutoConfig"):
+    with quietly(), _blaming(folder, "AutoConfig"):
         config, unknown = AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, return_unused_kwargs=True, **settings
         )
@@ -175,7 +175,7 @@ def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep transformers' progress bars, load reports and warnings off stderr: what matters of them we say ourselves."""
     from transformers.utils import logging as transformers_logging
 

@@ -79,12 +79,13 @@ def read_lock(folder: Path) -> Lock:
 
 def _read_survey(raw: dict[str, Any]) -> Survey:
     lists = ("labels", "metrics", "notes")
-    tasks = {
-        name: TaskFacts(**{key: tuple(value) if key in lists else value for key, value in facts.items()})
-        for name, facts in raw["tasks"].items()
-    }
+
+    def read_task(facts: dict[str, Any]) -> TaskFacts:
+        return TaskFacts(**facts | {key: tuple(facts[key]) for key in lists})
+
     return Survey(
-        tasks=tasks, backbones={name: BackboneFacts(**facts) for name, facts in raw["backbones"].items()}
+        tasks={name: read_task(facts) for name, facts in raw["tasks"].items()},
+        backbones={name: BackboneFacts(**facts) for name, facts in raw["backbones"].items()},
     )
 
 

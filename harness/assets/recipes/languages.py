@@ -19,7 +19,7 @@ import numpy as np
 from harness.assets.recipes.rows import make_table, write_examples
 from harness.errors import AssetError, DataError
 from harness.examples import Media
-from harness.modalities.sounds import decode_sound, encode_sound
+from harness.modalities.sounds import decode_sound, decode_telephone, encode_sound
 
 ROOT = Path("/usr/share")
 RATE_HZ = 8000
@@ -102,18 +102,8 @@ def _sound_files(recording: Recording, root: Path) -> Iterator[Path]:
 def _decode(path: Path) -> np.ndarray | None:
     """Return a clip at `RATE_HZ`, or None when it cannot be decoded whole."""
     if path.suffix == ".gsm":
-        return _decode_telephone(path)
+        return decode_telephone(path, rate=RATE_HZ)
     try:
         return decode_sound(Media(file=path, name=path.name), rate=RATE_HZ)
     except DataError:
         return None
-
-
-def _decode_telephone(path: Path) -> np.ndarray:
-    """Return bare GSM 06.10 frames as samples; they have no header, so that no general reader knows them."""
-    import soundfile
-
-    wave: np.ndarray = soundfile.read(
-        path, samplerate=RATE_HZ, channels=1, format="RAW", subtype="GSM610", dtype="float32"
-    )[0]
-    return wave  # (samples,)
