@@ -1,1 +1,36 @@
-"""Which backbone, frozen how deep, tuned how, generalizes best - and is that difference real?"""
+"""Which backbone, frozen how deep, tuned how, generalizes best - and is that difference real?
+
+The public page: `load_spec`, `plan_suite`, `run_suite`, `rank_run`, `rank_scores`, `export_model`. Importing it loads
+nothing heavy; the names arrive when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.judge.rank import rank_scores
+    from harness.spec.load import load_spec
+    from harness.suite import export_model, plan_suite, rank_run, run_suite
+
+__all__ = ["export_model", "load_spec", "plan_suite", "rank_run", "rank_scores", "run_suite"]
+
+_HOMES = {
+    "export_model": "harness.suite",
+    "load_spec": "harness.spec.load",
+    "plan_suite": "harness.suite",
+    "rank_run": "harness.suite",
+    "rank_scores": "harness.judge.rank",
+    "run_suite": "harness.suite",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

