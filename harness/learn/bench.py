@@ -18,8 +18,9 @@ from harness.learn.loop import Forward
 from harness.learn.seeds import Purpose, derive_seed
 from harness.learn.shelf import Activations, Rows, Shelf
 from harness.modalities.encoded import Encoded
-from harness.model.batch import call_logits
+from harness.model.batch import call_logits, evaluating
 from harness.model.cut import Manner, open_cut, prove_cut, run_to
+from harness.model.frozen import digest_frozen
 from harness.model.load import reset_head
 from harness.model.trunk import Trunk
 from harness.spec.models import Compute
@@ -28,6 +29,7 @@ from harness.spec.options import Protocol
 Result = TypeVar("Result")
 
 PROOF_ROWS = 3  # with different lengths: a cut that mishandles padding shows on two already
+PROOF_TOLERANCE = 1e-5  # of a logit
 FILL_BATCH = 32
 
 
@@ -61,6 +63,10 @@ class Bench:
     manners: dict[int, Manner | None] = field(default_factory=dict)
     opened: dict[str, Activations] = field(default_factory=dict)
     splits: dict[int, np.ndarray] = field(default_factory=dict)
+    features: np.ndarray | None = (
+        None  # (rows, width) of the untouched backbone, once something asked for them
+    )
+    digests: dict[frozenset[str], str] = field(default_factory=dict)  # of pretrained parts, by their names
 
     @property
     def device(self) -> torch.device:
@@ -85,15 +91,21 @@ class Bench:
         self.model.load_state_dict(self.pristine)
         reset_head(self.model, self.fresh, head_seed)
 
+    def digest(self, names: frozenset[str]) -> str:
+        """Return the hash of parameters and buffers as they are after `reset`, remembered where no seed changes it."""
+        if names & self.fresh:
+            return digest_frozen(self.model, names)
+        if names not in self.digests:
+            self.digests[names] = digest_frozen(self.model, names)
+        return self.digests[names]
+
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """Return the model's inputs for some rows, on its device."""
         return {name: tensor.to(self.device) for name, tensor in self.encoded.batch(rows).items()}
 
     def uses_shelf(self, depth: int) -> bool:
         """Say whether fits at this depth start from stored activations: decided by content, never by eviction."""
-        if self.shelf is None or (depth == 0 and not self.stem_frozen):
-            return False
-        return self._manner(depth) is not None and self._shelf_bytes(depth) <= self.compute.shelf_bytes
+        return self._find_manner(depth) is not None
 
     def on_shelf(self, depth: int) -> bool:
         """Say whether the activations at this depth are at hand already."""
@@ -105,11 +117,11 @@ class Bench:
 
         The weights below the cut must be the pretrained ones when it is opened.
         """
-        if not self.uses_shelf(depth):
+        manner = self._find_manner(depth)
+        if manner is None:
             yield lambda rows: self._autocast(lambda: call_logits(self.model, self.batch(rows)))
             return
-        states, manner = self._take(depth), self.manners[depth]
-        assert manner is not None
+        states = self._take(depth)
         with open_cut(self.model, self.trunk, depth, manner) as cut:
 
             def forward(rows: np.ndarray) -> torch.Tensor:
@@ -133,12 +145,51 @@ class Bench:
             return bool(torch.cuda.is_bf16_supported())
         return bool(torch.cpu._is_avx512_bf16_supported())
 
-    def _manner(self, depth: int) -> Manner | None:
-        """Return how the model can be cut at this depth, proven on one batch; None where it cannot."""
+    def _find_manner(self, depth: int) -> Manner | None:
+        """Return how fits at this depth are cut to start from the shelf; None: they run the whole model.
+
+        Found out once, on the pretrained weights, so that it does not depend on which fit was run before.
+        """
+        if self.shelf is None or (depth == 0 and not self.stem_frozen):
+            return None
         if depth not in self.manners:
-            batch = self.batch(self._proof_rows)
-            self.manners[depth] = prove_cut(self.model, self.trunk, depth, batch)
+            with self._untouched():
+                self.manners[depth] = self._prove(depth)
         return self.manners[depth]
+
+    @contextmanager
+    def _untouched(self) -> Iterator[None]:
+        """Give the model its pretrained weights for a moment."""
+        now = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.reset(head_seed=0)
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(now)
+
+    def _prove(self, depth: int) -> Manner | None:
+        """Return how the model can be cut at this depth, proven on one batch; None where it cannot or is too large."""
+        rows = self._proof_rows
+        batch = self.batch(rows)
+        manner = prove_cut(self.model, self.trunk, depth, batch)
+        if manner is None:
+            return None
+        states = run_to(self.model, self.trunk, batch, [depth])[depth]
+        if self._count_bytes(states) > self.compute.shelf_bytes:
+            return None
+        fits = self.encoded.padding is None or self._ignores_padding(states, rows, depth, manner)
+        return manner if fits else None
+
+    def _ignores_padding(self, states: torch.Tensor, rows: np.ndarray, depth: int, manner: Manner) -> bool:
+        """Say whether what stands at padded positions, which the shelf does not keep, changes no logit."""
+        if not self._ragged(states, rows):
+            return False
+        lengths = torch.from_numpy(self.lengths[rows]).to(states.device)
+        padded = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]  # (batch, positions)
+        emptied = states.masked_fill(padded[:, :, None], 0.0)
+        with open_cut(self.model, self.trunk, depth, manner) as cut, evaluating(self.model), torch.no_grad():
+            whole, without = (cut(given, self.batch(rows))["logits"] for given in (states.clone(), emptied))
+        return torch.allclose(whole, without, rtol=PROOF_TOLERANCE, atol=PROOF_TOLERANCE)
 
     @property
     def _proof_rows(self) -> np.ndarray:
@@ -146,12 +197,10 @@ class Bench:
         rows: np.ndarray = order[np.linspace(0, len(order) - 1, PROOF_ROWS).astype(int)]
         return rows
 
-    def _shelf_bytes(self, depth: int) -> int:
-        """Return how many bytes the activations of all rows take at a depth, from those of the proof's batch."""
-        rows = self._proof_rows
-        states = run_to(self.model, self.trunk, self.batch(rows), [depth])[depth]
+    def _count_bytes(self, states: torch.Tensor) -> int:
+        """Return how many bytes the activations of all rows take, from those of the proof's batch."""
         numbers = states[0].numel() * len(self.examples)
-        if self._ragged(states, rows):
+        if self.encoded.padding is not None:
             numbers = states[0, 0].numel() * int(self.lengths.sum())
         return numbers * (2 if self.compute.shelf == "fp16" else 4)
 

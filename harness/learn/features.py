@@ -15,11 +15,17 @@ from harness.model.batch import evaluating
 
 
 def compute_features(bench: Bench) -> np.ndarray:
-    """Return the pooled output of the pretrained base model, (rows, width) float32; kept on the shelf.
+    """Return the pooled output of the pretrained base model, (rows, width) float32; kept on bench and shelf.
 
     Pooled as the spec's `pooling` says: the mean over unmasked positions or over a map, the first position, or the
     model's own pooled output.
     """
+    if bench.features is None:
+        bench.features = _find_features(bench)
+    return bench.features
+
+
+def _find_features(bench: Bench) -> np.ndarray:
     bench.reset(head_seed=0)
     place = f"pooled-{bench.pooling}"
     # The forward is opened before the shelf is asked: filling takes the same claim as reading does.
@@ -59,7 +65,8 @@ def pool(output: Mapping[str, object], mask: torch.Tensor | None, pooling: str) 
     """Return one vector an example, (batch, width), of a base model's output.
 
     `last_hidden_state` is (batch, positions, width), or a map of (batch, channels, height, width). `mask` is
-    (batch, positions) where positions are tokens. Raises `ModelError` where the model has nothing of that kind.
+    (batch, tokens or samples), of which a position may cover several. Raises `ModelError` where the model has
+    nothing of that kind.
     """
     states = output["last_hidden_state"]
     assert isinstance(states, torch.Tensor)
@@ -78,7 +85,15 @@ def pool(output: Mapping[str, object], mask: torch.Tensor | None, pooling: str) 
         return states.mean(dim=(2, 3))
     if pooling == "cls":
         return states[:, 0]
-    if mask is None or mask.shape != states.shape[:2]:
+    if mask is None:
         return states.mean(dim=1)
-    weights = mask.to(states.dtype)[:, :, None]  # (batch, positions, 1)
+    weights = _stretch(mask, states.shape[1]).to(states.dtype)[:, :, None]  # (batch, positions, 1)
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def _stretch(mask: torch.Tensor, positions: int) -> torch.Tensor:
+    """Return a mask of inputs as one of positions, (batch, positions) bool: each position stands for equally many."""
+    if mask.shape[1] == positions:
+        return mask > 0
+    kept = (mask.sum(dim=1, keepdim=True) * positions / mask.shape[1]).round().clamp(min=1)  # (batch, 1)
+    return torch.arange(positions, device=mask.device) < kept

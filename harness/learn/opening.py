@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import nn
 
 from harness import plugins
@@ -59,7 +60,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         protocol=protocol_of(spec, task),
         compute=spec.compute,
         seed=spec.seed,
-        content=_digest_content(digest_checkpoint(folder), encoded),
+        content=_digest_content(digest_checkpoint(folder), spec.compute.precision, encoded),
         identity=examples.digest(),
         stem_frozen=_freezes_stem(spec, backbone, kind),
         depths=_list_all_depths(spec, trunk),
@@ -108,9 +109,10 @@ def _open_shelf(spec: Spec, cache: Path) -> Shelf | None:
     return Shelf(cache / "shelf", dtype=spec.compute.shelf, limit_bytes=spec.compute.shelf_bytes)
 
 
-def _digest_content(weights: str, encoded: Encoded) -> str:
-    """Return 16 hex digits that name the weights and every input in its order."""
-    digest = hashlib.sha256(weights.encode())
+def _digest_content(weights: str, precision: str, encoded: Encoded) -> str:
+    """Return 16 hex digits that name the weights, every input in its order, and what computes with them."""
+    libraries = torch.__version__, transformers.__version__
+    digest = hashlib.sha256(f"{(weights, precision, *libraries)}".encode())
     for name, arrays in sorted(encoded.columns.items()):
         digest.update(name.encode())
         for array in arrays:
