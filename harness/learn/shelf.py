@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,6 +43,9 @@ class Activations:
         return torch.from_numpy(block)
 
 
+_FILLING = ".filling-"  # scratch folders begin so
+
+
 class Shelf:
     """A folder of activations with a limit on its bytes; what was used longest ago goes first."""
 
@@ -65,7 +68,7 @@ class Shelf:
                 absent = [other for other in others if not self._folder(content, other).exists()]
                 self._fill(content, sorted({place, *absent}), fill)
             os.utime(folder)  # eviction goes by the age of the last use
-        return _open(folder)
+            return _open(folder)  # before the claim ends: what is open outlives its eviction
 
     def _folder(self, content: str, place: str) -> Path:
         return self._root / content / f"{self._dtype.name}-{place}"
@@ -73,7 +76,9 @@ class Shelf:
     def _fill(self, content: str, places: Sequence[str], fill: Callable[[Sequence[str]], Rows]) -> None:
         """Write the activations of all places in a scratch folder, then move them where they belong."""
         parent = self._root / content
-        with tempfile.TemporaryDirectory(prefix=".filling-", dir=parent) as scratch:
+        for left in parent.glob(f"{_FILLING}*"):  # by a process that was killed: this one has the claim
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_FILLING, dir=parent) as scratch:
             writers = {place: _Writer(Path(scratch) / place, self._dtype) for place in places}
             for row, states in fill(places):
                 for place, writer in writers.items():
@@ -86,11 +91,17 @@ class Shelf:
 
     def _evict(self, *, needed: int, keep: str) -> None:
         """Remove what was used longest ago until `needed` bytes fit; a mapped file lives on until it is closed."""
-        entries = [entry for entry in self._root.glob("*/float*") if entry.parent.name != keep]
-        entries.sort(key=lambda entry: entry.stat().st_mtime)
-        used = {entry: sum(file.stat().st_size for file in entry.iterdir()) for entry in entries}
-        while entries and sum(used[entry] for entry in entries) + needed > self._limit_bytes:
-            shutil.rmtree(entries.pop(0), ignore_errors=True)
+        sizes = {
+            entry: _size(entry)
+            for entry in sorted(self._root.glob("*/float*"), key=_last_use)
+            if entry.parent.name != keep
+        }
+        for entry, size in list(sizes.items()):
+            if sum(sizes.values()) + needed <= self._limit_bytes:
+                return
+            with suppress(BlockingIOError), _claim(entry.parent, wait=False):  # in use this moment: it stays
+                shutil.rmtree(entry, ignore_errors=True)
+                sizes[entry] -= size
 
 
 class _Writer:
@@ -133,11 +144,27 @@ class _Writer:
 
 
 @contextmanager
-def _claim(folder: Path) -> Iterator[None]:
+def _claim(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder; raises `BlockingIOError` where another holds it and this one does not want to wait."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
+
+
+def _last_use(entry: Path) -> float:
+    """Return when an entry was used last; 0 for one that another process has just removed."""
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _size(entry: Path) -> int:
+    try:
+        return sum(file.stat().st_size for file in entry.iterdir())
+    except FileNotFoundError:
+        return 0
 
 
 _verified: set[tuple[Path, int]] = set()  # what this process has hashed already, by path and time of change
