@@ -72,7 +72,8 @@ def fit_generic(bench: Bench, split: Split) -> Predict:
     )
 
     def predict(rows: np.ndarray) -> np.ndarray:
-        distances = ((features[rows][:, None] - means[None]) ** 2).sum(axis=2)  # (rows, labels)
+        asked = features[rows]
+        distances = np.stack([((asked - mean) ** 2).sum(axis=1) for mean in means], axis=1)  # (rows, labels)
         probabilities: np.ndarray = bench.target.predict(-distances)
         return probabilities
 
@@ -89,10 +90,12 @@ FITS: Mapping[str, Callable[[Bench, Split], Predict]] = {
 
 def _fit_linear(bench: Bench, split: Split, features: np.ndarray, unfitted: Pipeline | None) -> Predict:
     """Fit a logistic or ridge regression, its strength chosen by folds inside the training part."""
+    inner = split_inside(bench, split, folds=INNER_FOLDS)
     scores = [
-        _score_inside(bench, split, features, _model(bench, unfitted, strength)) for strength in STRENGTHS
+        _score_inside(bench, split.train, inner, features, _model(bench, unfitted, strength))
+        for strength in STRENGTHS
     ]
-    chosen = _model(bench, unfitted, STRENGTHS[int(np.argmax(scores))])
+    chosen = _model(bench, unfitted, STRENGTHS[int(np.argmax(scores))] if any(scores) else 1.0)
     _fit(chosen, features[split.train], bench.targets[split.train])
     return lambda rows: _predict(bench, chosen, features[rows])
 
@@ -102,22 +105,27 @@ def _model(bench: Bench, unfitted: Pipeline | None, strength: float) -> Pipeline
     return make_pipeline(*([clone(unfitted)] if unfitted is not None else []), linear)
 
 
-def _score_inside(bench: Bench, split: Split, features: np.ndarray, model: BaseEstimator) -> float:
-    """Return the accuracy, or the negative squared error, over folds inside the training part."""
-    train, targets = split.train, bench.targets
-    inner = split_inside(bench, split, folds=INNER_FOLDS)
-    scores = []
-    for fold in range(INNER_FOLDS):
+def _score_inside(
+    bench: Bench, train: np.ndarray, inner: np.ndarray, features: np.ndarray, model: BaseEstimator
+) -> float:
+    """Return the mean accuracy, or negative squared error, over the inner folds; 0 where none can be fitted.
+
+    Where classes go with groups, the rest of the training part can be of one class: such a fold says nothing.
+    """
+    targets, scores = bench.targets, []
+    for fold in range(int(inner.max()) + 1):
         rows, held_out = train[inner != fold], train[inner == fold]
+        if len(np.unique(targets[rows])) < 2:
+            continue
         _fit(model, features[rows], targets[rows])
         predicted = model.predict(features[held_out])
         right = predicted == targets[held_out] if bench.labels else -((predicted - targets[held_out]) ** 2)
         scores.append(float(np.mean(right)))
-    return float(np.mean(scores))
+    return float(np.mean(scores)) if scores else 0.0
 
 
 def split_inside(bench: Bench, split: Split, *, folds: int) -> np.ndarray:
-    """Return an inner fold for each training row, (training rows,) int64; groups stay whole."""
+    """Return an inner fold for each training row, (training rows,) int64; of few groups there are as many folds."""
     train = split.train
     _, groups = np.unique(bench.groups[train], return_inverse=True)
     return split_folds(
