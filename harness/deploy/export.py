@@ -9,15 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import pipeline
 
-from harness.deploy.refit import Refit, Winner, refit_winner
+from harness.deploy.refit import Winner, refit_winner
 from harness.errors import HarnessError, StorageError
-from harness.examples import Input, Media
 from harness.learn.bench import Bench
+from harness.learn.loop import compute_logits
 from harness.learn.sources import Source, task_type
-from harness.modalities.pictures import decode_picture, encode_picture
-from harness.modalities.sounds import decode_sound
+from harness.modalities import find_modality
+from harness.model.batch import call_logits
 from harness.model.load import quietly
 
 PROOF_ROWS = 200
@@ -37,21 +38,22 @@ class Exported:
     rows: int  # trained on
     proven: int  # rows on which the pipeline predicts what the harness predicts
     difference: float  # the largest between their probabilities or numbers
+    use: str  # what who calls the pipeline has to know; may be empty
 
 
 def export_model(source: Source, winner: Winner, out: Path) -> Exported:
     """Refit the winner on all rows and write `out`: model, processor and label names, proven to load and to agree."""
-    if out.exists() and any(out.iterdir()):
-        raise StorageError(f"{out}: is not empty; name another folder with --out, or remove it")
-    refit = refit_winner(source, winner)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StorageError(f"{out}: is not an empty folder; name another one with --out, or remove it")
+    bench = refit_winner(source, winner)
     kind = task_type(source.spec(), winner.task)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch, quietly():
         folder = Path(scratch) / "model"
-        refit.bench.model.save_pretrained(folder)  # type: ignore[operator]  # a PreTrainedModel, typed as a Module
-        refit.bench.processor.save_pretrained(folder)
-        rows = np.linspace(0, len(refit.predictions) - 1, min(PROOF_ROWS, len(refit.predictions))).astype(int)
-        difference = _compare_with_pipeline(refit, kind, folder, rows)
+        bench.model.save_pretrained(folder)  # type: ignore[operator]  # a PreTrainedModel, typed as a Module
+        bench.processor.save_pretrained(folder)
+        rows = np.unique(np.linspace(0, len(bench.examples) - 1, PROOF_ROWS).astype(int))
+        difference = _compare_with_pipeline(bench, kind, folder, rows)
         if difference > TOLERANCE:
             raise ExportError(
                 f"{out}: the exported pipeline's predictions differ from ours by {difference:.2g}"
@@ -60,43 +62,39 @@ def export_model(source: Source, winner: Winner, out: Path) -> Exported:
             out.rmdir()
         folder.replace(out)
     return Exported(
-        folder=out, winner=winner, rows=len(refit.predictions), proven=len(rows), difference=difference
+        folder=out,
+        winner=winner,
+        rows=len(bench.examples),
+        proven=len(rows),
+        difference=difference,
+        use=find_modality(bench.modality).describe_use(bench.processor),
     )
 
 
-def _compare_with_pipeline(refit: Refit, kind: ModuleType, folder: Path, rows: np.ndarray) -> float:
+def _compare_with_pipeline(bench: Bench, kind: ModuleType, folder: Path, rows: np.ndarray) -> float:
     """Return the largest difference between the loaded pipeline's predictions and ours on some rows."""
-    bench = refit.bench
+    modality, ours = find_modality(bench.modality), _predict(bench, rows)
     run: Any = pipeline(kind.PIPELINE, model=str(folder), device="cpu")
     settings = {"truncation": True} if bench.modality == "text" else {}
     worst = 0.0
-    for row in rows:
-        given = _present(bench, bench.examples.inputs[row], folder.parent)
+    for row, mine in zip(rows, ours, strict=True):
+        given = modality.present(bench.processor, bench.examples.inputs[row], folder.parent)
         answers = run(given, top_k=None, **settings)
         scores = {answer["label"]: answer["score"] for answer in answers}
-        ours = refit.predictions[row]
         theirs = (
             np.array([scores[label] for label in bench.labels])
             if bench.labels
             else np.array(list(scores.values()))
         )
-        worst = max(worst, float(np.abs(theirs - ours).max()))
+        worst = max(worst, float(np.abs(theirs - mine).max()))
     return worst
 
 
-def _present(bench: Bench, item: Input, scratch: Path) -> object:
-    """Return an input as a pipeline takes it."""
-    if isinstance(item, str):
-        return item
-    if isinstance(item, tuple):
-        return {"text": item[0], "text_pair": item[1]}
-    return _decode(bench, item, scratch)
+def _predict(bench: Bench, rows: np.ndarray) -> np.ndarray:
+    """Return what the whole model predicts in float32, as the pipeline runs it: neither shelf nor bfloat16."""
 
+    def forward(batch: np.ndarray) -> torch.Tensor:
+        return call_logits(bench.model, bench.batch(batch))
 
-def _decode(bench: Bench, item: Media, scratch: Path) -> object:
-    if bench.modality == "image":
-        picture = scratch / "picture.png"
-        picture.write_bytes(encode_picture(decode_picture(item)))
-        return str(picture)
-    rate = bench.processor.sampling_rate
-    return {"raw": decode_sound(item, rate=rate), "sampling_rate": rate}
+    predictions: np.ndarray = bench.target.predict(compute_logits(bench.model, forward, rows, bench.lengths))
+    return predictions

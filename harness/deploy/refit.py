@@ -10,7 +10,6 @@ import numpy as np
 from harness.candidate import Candidate
 from harness.learn.bench import Bench
 from harness.learn.fit import Seeds, fit_candidate
-from harness.learn.loop import compute_logits
 from harness.learn.opening import open_bench
 from harness.learn.seeds import Purpose
 from harness.learn.sources import Source
@@ -32,16 +31,8 @@ class Winner:
         return median_low(self.fold_epochs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refit:
-    """A bench whose model has learned from all rows, and what it predicts for them."""
-
-    bench: Bench
-    predictions: np.ndarray  # (rows, labels) probabilities, or (rows,) numbers
-
-
-def refit_winner(source: Source, winner: Winner) -> Refit:
-    """Train the winner on all rows; the model on the returned bench is the result."""
+def refit_winner(source: Source, winner: Winner) -> Bench:
+    """Train the winner on all rows; the model on the returned bench is the result, in eval mode."""
     bench = open_bench(source, winner.task, winner.backbone)
     rows = np.arange(len(bench.examples))
     candidate = replace(winner.candidate, epochs=winner.epochs, patience=None)
@@ -50,6 +41,7 @@ def refit_winner(source: Source, winner: Winner) -> Refit:
         order=bench.derive_seed(Purpose.ORDER),
         dropout=bench.derive_seed(Purpose.DROPOUT),
     )
-    with fit_candidate(bench, candidate, rows, seeds) as fitted:
-        logits = compute_logits(bench.model, fitted.forward, rows, bench.lengths)
-    return Refit(bench=bench, predictions=bench.target.predict(logits))
+    with fit_candidate(bench, candidate, rows, seeds):
+        pass
+    bench.model.eval()
+    return bench

@@ -51,15 +51,32 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
 def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
     """Return the model's inputs: raw samples, (samples,), or a spectrogram, (mels, frames) or (frames, mels)."""
     rate = processor.sampling_rate
-    width = {} if not hasattr(processor, "clip_samples") else {"max_length": processor.clip_samples}
-    padding = {"padding": "max_length", "truncation": True, **width}
+    samples = getattr(processor, "clip_samples", None)
+    padding = {"padding": "max_length", "truncation": True} | ({"max_length": samples} if samples else {})
     out: dict[str, list[np.ndarray]] = {}
     for item in inputs:
-        sound = _decode(item, rate)
+        sound = _fit(processor, _decode(item, rate))
         for name, value in processor(sound, sampling_rate=rate, return_tensors="np", **padding).items():
             kind = np.int64 if name == "attention_mask" else np.float32
             out.setdefault(name, []).append(np.asarray(value[0], dtype=kind))
     return Encoded(columns=out)
+
+
+def present(processor: Any, item: Input, scratch: Path) -> object:
+    """Return a sound as a pipeline takes it, to make of it what `encode` does."""
+    rate = processor.sampling_rate
+    return {"raw": _fit(processor, _decode(item, rate)), "sampling_rate": rate}
+
+
+def describe_use(processor: Any) -> str:
+    """Return what who gives sounds to the exported pipeline has to know; nothing for an extractor that pads itself."""
+    samples = getattr(processor, "clip_samples", None)
+    if samples is None:
+        return ""
+    clips = f"clips of {samples / processor.sampling_rate:g} s ({samples} samples at {processor.sampling_rate} Hz)"
+    if processor.return_attention_mask:
+        return f"It was trained on {clips} at most: cut longer ones."
+    return f"It was trained on {clips} and hears padding: cut longer ones, fill shorter ones with zeros at the end."
 
 
 def adapt_config(folder: Path, processor: Any) -> dict[str, object]:
@@ -120,6 +137,18 @@ def _shorten_whisper(folder: Path, processor: Any, seconds: float) -> Any:
     for derived in ("n_samples", "nb_max_frames", "mel_filters", "feature_extractor_type"):
         values.pop(derived, None)
     return WhisperFeatureExtractor(**values)  # type: ignore[no-untyped-call]  # transformers' own is untyped
+
+
+def _fit(processor: Any, sound: np.ndarray) -> np.ndarray:
+    """Cut a sound to the task's width; fill it with silence where the model is not told what is padding.
+
+    Filled before it is normalised, as a pipeline normalises what it is given.
+    """
+    samples = getattr(processor, "clip_samples", None)
+    if samples is None:
+        return sound
+    missing = 0 if processor.return_attention_mask else max(0, samples - len(sound))
+    return np.pad(sound[:samples], (0, missing))
 
 
 def _decode(item: Input, rate: int) -> np.ndarray:

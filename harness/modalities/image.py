@@ -11,7 +11,7 @@ import numpy as np
 from harness.errors import ModelError
 from harness.examples import Input, Media
 from harness.modalities.encoded import Encoded
-from harness.modalities.pictures import decode_picture
+from harness.modalities.pictures import decode_picture, encode_picture
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -42,8 +42,26 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
 
 def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
     """Return normalised pixels, (3, height, width) float32 each."""
-    pixels = [processor(images=_decode(item), return_tensors="np")["pixel_values"][0] for item in inputs]
-    return Encoded(columns={"pixel_values": [np.asarray(array, dtype=np.float32) for array in pixels]})
+    pixels = [np.asarray(_encode(processor, item), dtype=np.float32) for item in inputs]
+    sizes = sorted({array.shape for array in pixels})
+    if len(sizes) > 1:
+        raise ModelError(
+            f"the checkpoint's image processor makes pictures of {len(sizes)} sizes, such as "
+            f"{sizes[0][1:]} and {sizes[-1][1:]}: set image_size"
+        )
+    return Encoded(columns={"pixel_values": pixels})
+
+
+def present(processor: Any, item: Input, scratch: Path) -> object:
+    """Return a picture as a pipeline takes it, to make of it what `encode` does: a file below `scratch`."""
+    file = scratch / "picture.png"
+    file.write_bytes(encode_picture(_decode(item)))
+    return str(file)
+
+
+def describe_use(processor: Any) -> str:
+    """Return what who gives pictures to the exported pipeline has to know: nothing."""
+    return ""
 
 
 def adapt_config(folder: Path, processor: Any) -> dict[str, object]:
@@ -65,6 +83,13 @@ def describe_classical(inputs: Sequence[Input]) -> tuple[np.ndarray, Pipeline | 
         grey = torch.from_numpy(_decode(item).mean(axis=2, dtype=np.float32) / 255)[None, None]
         rows.append(interpolate(grey, size=(CLASSICAL_SIZE, CLASSICAL_SIZE), mode="area").flatten().numpy())
     return np.stack(rows), None
+
+
+def _encode(processor: Any, item: Input) -> Any:
+    # The layout is told: a picture of one or three rows of pixels would be taken for one with channels first.
+    return processor(images=_decode(item), input_data_format="channels_last", return_tensors="np")[
+        "pixel_values"
+    ][0]
 
 
 def _decode(item: Input) -> np.ndarray:

@@ -43,7 +43,10 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
 
 
 def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
-    """Return the tokens of texts or pairs of texts, unpadded."""
+    """Return the tokens of texts or pairs of texts, unpadded.
+
+    Of an empty text a decoder's tokenizer makes no token at all: it becomes one token of padding that counts.
+    """
     pairs = bool(inputs) and isinstance(inputs[0], tuple)
     first = [item[0] if isinstance(item, tuple) else item for item in inputs]
     second = [item[1] for item in inputs if isinstance(item, tuple)] if pairs else None
@@ -53,10 +56,23 @@ def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
         "attention_mask": 0,
         "token_type_ids": processor.pad_token_type_id,
     }
+    alone = padding | {"attention_mask": 1}
     return Encoded(
-        columns={name: [np.array(row, dtype=np.int64) for row in out[name]] for name in out},
+        columns={name: [np.array(row or [alone[name]], dtype=np.int64) for row in out[name]] for name in out},
         padding=padding,
     )
+
+
+def present(processor: Any, item: Input, scratch: Path) -> object:
+    """Return a text or a pair of texts as a pipeline takes it, to make of it what `encode` does."""
+    if isinstance(item, tuple):
+        return {"text": item[0], "text_pair": item[1]}
+    return item if processor(item)["input_ids"] else processor.pad_token
+
+
+def describe_use(processor: Any) -> str:
+    """Return what who gives texts to the exported pipeline has to know."""
+    return f"It reads {processor.model_max_length} tokens: call it with truncation=True."
 
 
 def adapt_config(folder: Path, processor: Any) -> dict[str, object]:
