@@ -11,7 +11,9 @@ from harness.errors import DataError
 from harness.learn.folds import split_folds
 
 
-def split(ids: list[str], groups: np.ndarray, classes: np.ndarray | None, *, folds: int = 3, seed: int = 0) -> dict[str, int]:
+def split(
+    ids: list[str], groups: np.ndarray, classes: np.ndarray | None, *, folds: int = 3, seed: int = 0
+) -> dict[str, int]:
     place = split_folds(ids, groups, classes, folds=folds, seed=seed)
     return dict(zip(ids, place.tolist(), strict=True))
 
@@ -32,7 +34,9 @@ def test_the_order_of_rows_changes_no_fold(rows: list[tuple[int, int]], random: 
 def test_classes_are_spread_evenly() -> None:
     classes = np.array([0] * 30 + [1] * 15 + [2] * 6)
     place = split_folds([f"r{n}" for n in range(51)], np.arange(51), classes, folds=3, seed=1)
-    counts = np.array([[np.sum((place == fold) & (classes == label)) for label in range(3)] for fold in range(3)])
+    counts = np.array(
+        [[np.sum((place == fold) & (classes == label)) for label in range(3)] for fold in range(3)]
+    )
     assert counts.tolist() == [[10, 5, 2]] * 3
 
 
@@ -40,7 +44,9 @@ def test_a_group_is_never_split() -> None:
     generator = np.random.default_rng(0)
     groups = generator.integers(0, 12, size=200)
     groups[:12] = np.arange(12)
-    place = split_folds([f"r{n}" for n in range(200)], groups, generator.integers(0, 2, size=200), folds=4, seed=0)
+    place = split_folds(
+        [f"r{n}" for n in range(200)], groups, generator.integers(0, 2, size=200), folds=4, seed=0
+    )
     for group in range(12):
         assert len(set(place[groups == group])) == 1
     assert np.bincount(place).min() >= 200 / 4 * 0.7
@@ -49,7 +55,6 @@ def test_a_group_is_never_split() -> None:
 def test_another_seed_gives_other_folds() -> None:
     ids, groups = [f"r{n}" for n in range(40)], np.arange(40)
     assert split(ids, groups, None, seed=1) != split(ids, groups, None, seed=2)
-
 
 
 def test_fewer_groups_than_folds_name_the_largest_number_that_works() -> None:

@@ -34,7 +34,9 @@ def test_batches_hold_rows_of_similar_lengths() -> None:
 
 def test_logits_come_back_in_the_order_of_the_rows() -> None:
     rows = np.array([9, 2, 5, 7])
-    logits = compute_logits(nn.Identity(), lambda part: torch.from_numpy(part)[:, None] * 1.0, rows, np.arange(10)[::-1])
+    logits = compute_logits(
+        nn.Identity(), lambda part: torch.from_numpy(part)[:, None] * 1.0, rows, np.arange(10)[::-1]
+    )
     assert logits[:, 0].tolist() == [9, 2, 5, 7]
 
 
