@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import cast
 
-import click
+import typer
 
 from harness.cli import materials, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
@@ -14,6 +15,9 @@ from harness.errors import HarnessError, SpecError
 
 INTERRUPTED = 130
 BUG = 70
+
+# typer carries a click of its own since 0.29, whose errors the package click does not know
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 
 def main() -> None:
@@ -27,11 +31,11 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="harness", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.ClickException as error:
+    except UsageError as error:
         return _refuse(SpecError(error.format_message()), as_json=as_json)
     except HarnessError as error:
         return _refuse(error, as_json=as_json)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; what was finished is safe\n")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has gone; nobody is left to tell

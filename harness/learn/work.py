@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from harness import plugins
+from harness.examples import Target
 from harness.learn.baselines import FITS, Split, split_inside
 from harness.learn.bench import Bench
 from harness.learn.fit import Seeds, choose_epochs, fit_candidate, measure_loss
@@ -180,11 +181,17 @@ def _collect_predictions(bench: Bench, predictions: np.ndarray, rows: np.ndarray
     return Predictions(
         ids=tuple(examples.ids[row] for row in rows),
         groups=None if examples.groups is None else tuple(examples.groups[row] for row in rows),
-        targets=tuple(examples.targets[row] for row in rows),
+        targets=_spell_targets(bench, rows),
         values=bench.target.read_values(predictions, bench.labels),
         labels=bench.labels,
         probabilities=predictions.astype(np.float32) if bench.labels else None,
     )
+
+
+def _spell_targets(bench: Bench, rows: np.ndarray) -> tuple[Target, ...]:
+    """Return targets as predictions are spelled: a table may write the number 1.5 as a word, a class as a number."""
+    encoded = bench.targets[rows].tolist()
+    return tuple(bench.labels[index] for index in encoded) if bench.labels else tuple(map(float, encoded))
 
 
 def _is_out_of_memory(fault: Exception) -> bool:
