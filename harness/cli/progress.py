@@ -105,13 +105,17 @@ class _Narrator:
         study = self._studies[event.study]
         if event.state == "failed":
             self._watch.event(f"{self._name(event.study)} trial {event.trial}: failed: {event.reason}")
+        last = event.state if event.mean is None else f"{event.mean:.3f}"
         self._done[study.task] += 1
         if event.state == "complete" and event.mean is not None and study.kind == "arm":
             better = max if study.higher_is_better else min
             self._best[study.task] = better(event.mean, self._best.get(study.task, event.mean))
         best = self._best.get(study.task)
         self._watch.advance(
-            study.task, done=self._done[study.task], best="" if best is None else f"{best:.3f}"
+            study.task,
+            done=self._done[study.task],
+            best="" if best is None else f"{best:.3f}",
+            last=f"({study.arm} {last})",
         )
 
     def _name(self, study: str) -> str:

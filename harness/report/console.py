@@ -24,8 +24,8 @@ class Watch(Protocol):
     def event(self, line: str) -> None:
         """Say that something happened."""
 
-    def advance(self, task: str, *, done: int, best: str) -> None:
-        """Say that `done` trials of a task have ended, and the best score so far ("": none)."""
+    def advance(self, task: str, *, done: int, best: str, last: str) -> None:
+        """Say that `done` trials of a task have ended, how the last one did, and the best score so far ("": none)."""
 
     def __enter__(self) -> Self: ...
 
@@ -95,8 +95,8 @@ class _Lines:
     def event(self, line: str) -> None:
         _write(self._console, line)
 
-    def advance(self, task: str, *, done: int, best: str) -> None:
-        _write(self._console, f"{task} {_tell(done, self._trials[task], best)}")
+    def advance(self, task: str, *, done: int, best: str, last: str) -> None:
+        _write(self._console, f"{task} {_tell(done, self._trials[task], best)}  {last}")
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +128,7 @@ class _Bars:
     def event(self, line: str) -> None:
         _write(self._console, line)
 
-    def advance(self, task: str, *, done: int, best: str) -> None:
+    def advance(self, task: str, *, done: int, best: str, last: str) -> None:
         told = sanitise(_tell(done, self._trials[task], best))
         self._progress.update(self._bars[task], completed=done, told=told)
 

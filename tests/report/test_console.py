@@ -48,11 +48,12 @@ def test_letters_that_a_stream_lacks_do_not_stop_it() -> None:
 def test_without_a_terminal_progress_is_one_plain_line_for_each_event() -> None:
     err = io.StringIO()
     with open_terminal(stderr=err).watch({"reviews": 9}) as watch:
-        watch.advance("reviews", done=1, best="")
+        watch.advance("reviews", done=1, best="", last="(probe .650)")
         watch.event("reviews/full t-0001 fold 2  failed: out of memory")
-        watch.advance("reviews", done=9, best=".731")
+        watch.advance("reviews", done=9, best=".731", last="(full .731)")
     assert err.getvalue() == (
-        "reviews 1/9 trials\nreviews/full t-0001 fold 2  failed: out of memory\nreviews 9/9 trials  best .731\n"
+        "reviews 1/9 trials  (probe .650)\nreviews/full t-0001 fold 2  failed: out of memory\n"
+        "reviews 9/9 trials  best .731  (full .731)\n"
     )
 
 
@@ -61,7 +62,7 @@ def test_on_a_terminal_progress_is_a_bar_for_each_task(monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "80")
     screen = Screen()
     with open_terminal(stderr=screen).watch({"reviews": 9, "words": 9}) as watch:
-        watch.advance("reviews", done=9, best=".731")
+        watch.advance("reviews", done=9, best=".731", last="")
         watch.event("all done")
     assert "9/9 trials  best .731" in screen.getvalue()
     assert "0/9 trials" in screen.getvalue()
@@ -74,7 +75,7 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     screen = Screen()
     with open_terminal(stderr=screen).watch({"reviews": 9}) as watch:
-        watch.advance("reviews", done=3, best=".7")
+        watch.advance("reviews", done=3, best=".7", last="")
     assert "\x1b[3" not in screen.getvalue()
     assert "\x1b[9" not in screen.getvalue()
 
