@@ -29,7 +29,7 @@ from harness.spec.options import Protocol
 Result = TypeVar("Result")
 
 PROOF_ROWS = 3  # with different lengths: a cut that mishandles padding shows on two already
-PROOF_TOLERANCE = 1e-5  # of a logit
+PROOF_TOLERANCE = 1e-5  # of an activation or a logit
 FILL_BATCH = 32
 
 
@@ -181,15 +181,18 @@ class Bench:
         return manner if fits else None
 
     def _ignores_padding(self, states: torch.Tensor, rows: np.ndarray, depth: int, manner: Manner) -> bool:
-        """Say whether what stands at padded positions, which the shelf does not keep, changes no logit."""
+        """Say whether a row's activations and logits are the same without padding, which the shelf does not keep."""
         if not self._ragged(states, rows):
+            return False
+        alone = run_to(self.model, self.trunk, self.batch(rows[:1]), [depth])[depth]  # of the shortest row
+        if not _agree(states[:1, : alone.shape[1]], alone):
             return False
         lengths = torch.from_numpy(self.lengths[rows]).to(states.device)
         padded = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]  # (batch, positions)
         emptied = states.masked_fill(padded[:, :, None], 0.0)
         with open_cut(self.model, self.trunk, depth, manner) as cut, evaluating(self.model), torch.no_grad():
             whole, without = (cut(given, self.batch(rows))["logits"] for given in (states.clone(), emptied))
-        return torch.allclose(whole, without, rtol=PROOF_TOLERANCE, atol=PROOF_TOLERANCE)
+        return _agree(whole, without)
 
     @property
     def _proof_rows(self) -> np.ndarray:
@@ -233,3 +236,7 @@ class Bench:
                         for depth, array in arrays.items()
                     },
                 )
+
+
+def _agree(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return torch.allclose(first, second, rtol=PROOF_TOLERANCE, atol=PROOF_TOLERANCE)

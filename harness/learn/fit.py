@@ -63,9 +63,8 @@ def fit_candidate(
         _set_dropout(model, candidate.dropout),
         bench.open_forward(depth) as run,
         freeze(model, frozen),
-        torch.random.fork_rng(devices=[]),
+        _seeded(seeds.dropout),
     ):
-        torch.manual_seed(seeds.dropout)
         trained = _run_loop(bench, candidate, rows, seeds, frozen, run, watch)
         yield Fitted(
             trained=trained,
@@ -154,6 +153,19 @@ def _leave_trained(model: nn.Module, frozen: Frozen, candidate: Candidate) -> fr
     above = [name for name, _ in model.named_parameters() if name not in frozen.names]
     trained: frozenset[str] = plugins.find("methods", candidate.method).choose_trained(above)
     return frozen.names | (frozenset(above) - trained)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Start torch's and numpy's randomness from a seed, for models draw from both; the caller's goes on as before."""
+    state = np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            yield
+    finally:
+        np.random.set_state(state)
 
 
 @contextmanager
