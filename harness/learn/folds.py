@@ -52,7 +52,7 @@ def split_folds(
     for name, group in sorted(zip(ids, groups.tolist(), strict=True)):
         first.setdefault(group, name)
     order = sorted(first, key=lambda group: (-counts[group].sum(), _hash(seed, first[group])))
-    totals = counts.sum(axis=0)
+    totals = np.maximum(counts.sum(axis=0), 1)  # a label may have no row here
     filled = np.zeros((folds, counts.shape[1]))
     place = np.zeros(len(counts), dtype=np.int64)
     for group in order:

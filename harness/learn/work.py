@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from harness import plugins
+from harness.errors import DataError
 from harness.examples import Target
 from harness.learn.baselines import FITS, Split, split_inside
 from harness.learn.bench import Bench
@@ -24,6 +25,7 @@ from harness.learn.seeds import Purpose
 from harness.learn.sources import Source, task_type
 from harness.record.scores import FoldJob, FoldScore, Predictions
 
+STOPPING_FOLDS = 20  # of the training part: early stopping's share is a number of these
 WARM_BENCHES = 2  # a bench holds a model and its encoded data; a suite goes through its tasks in turn
 
 
@@ -132,11 +134,9 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
     assert candidate is not None
     seeds = _derive_seeds(bench, job)
     if candidate.patience is not None:
-        folds = max(2, round(1 / candidate.stopping_share))
-        inner = split_inside(bench, split, folds=folds) == 0
-        candidate = replace(
-            candidate, epochs=choose_epochs(bench, candidate, split.train, inner, seeds), patience=None
-        )
+        inner = _hold_out(bench, split, candidate.stopping_share)
+        epochs = choose_epochs(bench, candidate, split.train, inner, seeds)
+        candidate = replace(candidate, epochs=epochs, patience=None)
     shelved = bench.uses_shelf(candidate.freeze_depth)
     hit = bench.on_shelf(candidate.freeze_depth) if shelved else None
     with fit_candidate(bench, candidate, split.train, seeds) as fitted:
@@ -160,6 +160,18 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
         shelf_hit=hit,
         frozen_proof=fitted.frozen_proof,
     )
+
+
+def _hold_out(bench: Bench, split: Split, share: float) -> np.ndarray:
+    """Mark the share of the training part that chooses the epochs, (training rows,) bool, in whole groups."""
+    inner = split_inside(bench, split, folds=STOPPING_FOLDS)
+    folds = int(inner.max()) + 1
+    if folds == 1:
+        raise DataError(
+            "early stopping needs two groups in every training part: use more groups or no early_stopping"
+        )
+    chosen: np.ndarray = inner < min(max(1, round(share * folds)), folds - 1)
+    return chosen
 
 
 def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:

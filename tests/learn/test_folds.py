@@ -60,3 +60,10 @@ def test_another_seed_gives_other_folds() -> None:
 def test_fewer_groups_than_folds_name_the_largest_number_that_works() -> None:
     with pytest.raises(DataError, match="2 groups cannot make 3 folds: use at most 2 folds"):
         split_folds(["a", "b", "c"], np.array([0, 0, 1]), None, folds=3, seed=0)
+
+
+def test_a_class_without_rows_takes_no_part() -> None:
+    groups = np.arange(12)
+    classes = np.array([0, 2] * 6)  # 1 is declared and absent
+    place = split_folds([f"r{n}" for n in range(12)], groups, classes, folds=3, seed=0)
+    assert [np.sum((place == fold) & (classes == 2)) for fold in range(3)] == [2, 2, 2]

@@ -80,3 +80,25 @@ def test_the_order_follows_from_its_seed() -> None:
 def test_a_loss_that_explodes_says_where() -> None:
     with pytest.raises(Diverged, match=r"loss not finite at step \d+ \(lr 1.0e\+30\)"):
         run(1e30)
+
+
+def test_gradients_are_scaled_down_to_the_norm() -> None:
+    model = nn.Linear(3, 1)
+    before = torch.cat([p.detach().clone().flatten() for p in model.parameters()])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    train(
+        model.train,
+        lambda batch: model(torch.full((len(batch), 3), 100.0)),
+        lambda logits, batch: (logits - 1e4).square().mean(),
+        optimizer,
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0),
+        rows=np.arange(4),
+        lengths=np.zeros(4),
+        batch_size=4,
+        clip=0.25,
+        epochs=1,
+        order_seed=0,
+        stop=None,
+    )
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(0.25, rel=1e-4)
