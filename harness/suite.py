@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.deploy.export import Exported
     from harness.learn.sources import Source
     from harness.model.layers import Layers
+    from harness.record.scores import FoldJob, FoldScore
     from harness.search.drive import Outcome
     from harness.search.events import Event
     from harness.search.pool import Pool
@@ -225,7 +226,7 @@ def open_source(spec: Spec, *, base: Path, offline: bool) -> Source:
     return Source(
         spec_json=spec.model_dump_json(),
         base=base.resolve(),
-        cache=cache_root(),
+        cache=cache_root().parent,
         plugin_folders=plugins.folders(),
         offline=offline,
     )
@@ -264,15 +265,21 @@ def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Co
 
 
 def _open_pool(spec: Spec, source: Source, pending: dict[str, int]) -> Pool:
-    from harness.learn.work import open_scorer
     from harness.search.pool import LocalPool, RayPool
 
     workers = count_workers(spec, sum(pending.values()))
     threads = spec.compute.threads or max(1, _count_cores() // workers)
-    scorer = partial(open_scorer, source, threads)
+    scorer = partial(_open_scorer, source, threads)
     if workers == 1 or not any(pending.values()):
         return LocalPool(scorer)
     return RayPool(scorer, workers=workers, threads=threads, gpus_per_worker=spec.compute.gpus_per_worker)
+
+
+def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]:
+    """Import the training half where folds are fitted: a run that has nothing left to fit never loads it."""
+    from harness.learn.work import open_scorer
+
+    return open_scorer(source, threads)
 
 
 def _pending(plan: Plan, history: History) -> dict[str, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from harness.learn.sources import Source, find_checkpoint, read_examples, task_t
 from harness.model.checkpoint import digest_checkpoint
 from harness.model.layers import count_blocks
 from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
+from harness.record.files import make_folder, write_whole
 from harness.spec.models import Spec
 
 HEADS: dict[Modality, str] = {
@@ -31,7 +34,9 @@ def survey_spec(source: Source) -> Survey:
     spec = source.spec()
     tasks = {task: survey_task(spec, task, base=source.base) for task in spec.tasks}
     backbones = {
-        name: survey_backbone(find_checkpoint(spec, name, base=source.base, offline=source.offline))
+        name: survey_backbone(
+            find_checkpoint(spec, name, base=source.base, offline=source.offline), source.cache
+        )
         for name in spec.backbones
     }
     for task, facts in tasks.items():
@@ -68,14 +73,18 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
     )
 
 
-def survey_backbone(folder: Path) -> BackboneFacts:
-    """Return what a checkpoint is."""
-    modality = find_backbone_modality(folder)
-    return BackboneFacts(
-        digest=digest_checkpoint(folder),
-        modality=modality,
-        blocks=count_blocks(folder, HEADS[modality]),
-    )
+def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
+    """Return what a checkpoint is; remembered by content, for a second run of a suite should not import torch."""
+    digest = digest_checkpoint(folder)
+    kept = cache / "backbones" / f"{digest[:32]}-{version('transformers')}.json"
+    try:
+        return BackboneFacts(**json.loads(kept.read_text()))
+    except (OSError, ValueError, TypeError):  # not there, or not whole: found out again
+        modality = find_backbone_modality(folder)
+        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, HEADS[modality]))
+    make_folder(kept.parent)
+    write_whole(kept, json.dumps(asdict(facts)).encode())
+    return facts
 
 
 def find_backbone_modality(folder: Path) -> Modality:
