@@ -1,0 +1,84 @@
+"""Every example on the pages runs as it stands, or says above it why it does not."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import run
+from tests.docs.pages import PAGES, ROOT, SHELLS, Block, join_lines, list_blocks, name_page
+
+RUNNABLE = ("python", "sql", "duckdb", *SHELLS)
+PLAIN = ("", "text", "yaml", "json", "toml", "csv", "markdown")
+NEEDS_NO_RUN = ("docs/python.md", "docs/plugins.md")  # they make their own
+
+EXAMPLES: Mapping[str, list[Block]] = {
+    name_page(page): [
+        block
+        for block in list_blocks(page)
+        if block.mark("file") or (block.language in RUNNABLE and block.mark("not run") is None)
+    ]
+    for page in PAGES
+    if page.exists()
+}
+
+
+@pytest.mark.parametrize("page", [page for page, blocks in EXAMPLES.items() if blocks])
+def test_the_examples_of_a_page_run_in_their_order(
+    page: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder: Path = request.getfixturevalue("workshop" if page in NEEDS_NO_RUN else "finished")
+    # A reader's shell: `harness` is there, and what it prints is not a terminal.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in EXAMPLES[page]:
+        if file := block.mark("file"):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile(block.text, str(block), "exec"), names)
+        elif block.language in SHELLS:
+            _run_shell(block)
+        else:
+            _run_query(block)
+
+
+def test_every_block_has_a_known_language_and_a_reason_where_it_does_not_run() -> None:
+    for page in PAGES:
+        for block in list_blocks(page) if page.exists() else ():
+            assert block.language in (*RUNNABLE, *PLAIN), f"{block}: '{block.language}' is run by nobody"
+            assert block.mark("not run") != "", f"{block}: say why: <!-- not run: REASON -->"
+
+
+def test_the_plugin_page_shows_a_file_of_each_kind() -> None:
+    files = [block.mark("file") or "" for block in list_blocks(ROOT / "docs" / "plugins.md")]
+    for kind in ("readers", "tasks", "targets", "metrics", "methods"):
+        assert any(file.startswith(f"plugins/{kind}/") for file in files), kind
+
+
+def _run_shell(block: Block) -> None:
+    """Run a block's lines: plain ones of the harness in this process, for an import of torch takes seconds."""
+    for line in join_lines(block.text):
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        if words[0] == "harness" and not set(line) & set("|<>&;$"):
+            code = run(words[1:])
+        else:
+            code = subprocess.run(["bash", "-c", line], check=False, timeout=120).returncode
+        assert code == 0, (
+            f"{block}: exit code {code} of '{line}'. Mend it, or say above the block why it is not run: "
+            "<!-- not run: REASON -->"
+        )
+
+
+def _run_query(block: Block) -> None:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        assert connection.execute(block.text).fetchall(), f"{block}: no rows"
