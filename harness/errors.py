@@ -6,8 +6,7 @@ HarnessError
 │   ├── AssetError       3  an asset is absent, unreachable or not the bytes that were promised
 │   ├── DataError        3  rows of the user's data cannot be used as they are
 │   └── ModelError       3  a checkpoint cannot be loaded safely
-├── StorageError         4  the results folder is full, read-only, corrupt or claimed: acknowledged state is safe
-└── BudgetError          5  the budget ended below the declared minimum
+└── StorageError         4  the results folder is full, read-only, corrupt or claimed: acknowledged state is safe
 
 Anything else that escapes is a bug of ours (exit code 70) and shows its traceback.
 """
@@ -72,12 +71,6 @@ class StorageError(HarnessError):
     """The results folder is full, read-only, corrupt or claimed; what was acknowledged is safe."""
 
     exit_code = 4
-
-
-class BudgetError(HarnessError):
-    """The budget ended below the declared minimum."""
-
-    exit_code = 5
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -55,7 +55,6 @@ class Prospect:
     plan: Plan
     known: dict[str, int]
     workers: int
-    download_bytes: int
 
 
 def plan_suite(
@@ -68,7 +67,6 @@ def plan_suite(
     """
     from harness.learn.survey import survey_spec
 
-    download_bytes = count_downloads(spec)
     plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline)))
     folder = results / spec.name
     history = read_history(folder) if (folder / "ledger.jsonl").exists() else History(trials={})
@@ -77,7 +75,6 @@ def plan_suite(
         plan=plan,
         known={study.id: _count_fits(study, history) for study in plan.studies},
         workers=count_workers(spec, pending),
-        download_bytes=download_bytes,
     )
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from harness import plugins
 from harness.assets.store import fetch_asset
-from harness.errors import HarnessError, ModelError
+from harness.errors import ModelError
 from harness.examples import Examples, take_sample
 from harness.learn.seeds import Purpose, derive_seed
 from harness.model.checkpoint import check_checkpoint
@@ -51,14 +51,10 @@ def reader_name(spec: Spec, task: str) -> str:
 
 
 def read_examples(spec: Spec, task: str, *, base: Path) -> Examples:
-    """Return a task's examples, sampled if the spec says so; errors name the task."""
+    """Return a task's examples, sampled if the spec says so."""
     data = spec.tasks[task].data
     reader = plugins.find("readers", reader_name(spec, task))
-    try:
-        examples: Examples = reader.read(data, base=base, modality=task_type(spec, task).MODALITY)
-    except HarnessError as error:
-        error.add_note(f"tasks.{task}")
-        raise
+    examples: Examples = reader.read(data, base=base, modality=task_type(spec, task).MODALITY)
     if data.take is None:
         return examples
     return take_sample(examples, data.take, derive_seed(spec.seed, Purpose.SAMPLE, "0"))
