@@ -35,7 +35,8 @@ def labels(rows: int, *names: object) -> list[object]:
     return [names[row % len(names)] for row in range(rows)]
 
 
-def write_csv(path: Path, separator: str = ",", **columns: Cells) -> Path:
+def write_csv(path: Path, /, **columns: Cells) -> Path:
+    separator = "\t" if path.suffix == ".tsv" else ","
     lines = [
         separator.join(columns),
         *(separator.join(map(str, row)) for row in zip(*columns.values(), strict=True)),
@@ -96,7 +97,7 @@ def test_a_table_of_texts_becomes_a_spec_that_names_its_columns(tmp_path: Path) 
     ("name", "write"),
     [
         ("rows.csv", write_csv),
-        ("rows.tsv", lambda path, **columns: write_csv(path, "\t", **columns)),
+        ("rows.tsv", write_csv),
         ("rows.jsonl", write_jsonl),
         ("rows.parquet", write_parquet),
     ],
@@ -126,6 +127,7 @@ def test_a_label_of_many_numbers_is_a_regression(tmp_path: Path) -> None:
     written, spec = init(data)
     assert written.type == spec.tasks["rows"].type == "text-regression"
     assert spec.tasks["rows"].metric == "pearson"
+    assert "majority" not in spec.baselines  # a constant has no correlation
 
 
 @pytest.mark.parametrize("rating", [(1, 2, 3, 4, 5), (0, 1)])

@@ -56,7 +56,7 @@ def write_page(found: Found, names: Names, schema: str) -> str:
         f'  {backbone}: {{model: "{model}"}}  # {size}',
         "  # another: {model: a hub id, or the path of a save_pretrained folder}",
         *_arms(),
-        "baselines: [majority, classical, generic, probe]  # what fine-tuning has to beat",
+        _baselines(found),
         *_protocol(found),
     ]
     return "\n".join(lines) + "\n"
@@ -145,6 +145,12 @@ def _arms() -> Iterator[str]:
     yield from (f"    {line}" for line in ("freeze_depth: {int: [0, all]}", "epochs: 3", *rates))
     yield "  full:  # everything is trained"
     yield from (f"    {line}" for line in ("freeze_depth: 0", "epochs: 3", *rates))
+
+
+def _baselines(found: Found) -> str:
+    if found.classes:
+        return "baselines: [majority, classical, generic, probe]  # what fine-tuning has to beat"
+    return "baselines: [classical, generic, probe]  # to be beaten; majority is a constant, which has no correlation"
 
 
 def _protocol(found: Found) -> Iterator[str]:

@@ -1,0 +1,265 @@
+"""Verbs that train nothing: what they answer, where it goes, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Answer, Place
+
+Harness = Callable[..., "Answer"]
+
+VERBS = ("init", "validate", "plan", "run", "rank", "report", "export", "layers", "assets", "schema")
+HELP = "import sys; from harness.cli import main; sys.argv[1:] = ['--help']; main()"
+HEAVY = ("torch", "transformers", "ray", "optuna", "sklearn")
+GOOD = """\
+version: 1
+name: good
+tasks:
+  mood: {type: text-classification, data: {csv: texts.csv, text: text, label: label}}
+backbones:
+  bert: {model: "asset:minilm-l6"}
+arms:
+  full: {epochs: 2}
+"""
+BAD = GOOD.replace("epochs: 2", "epochs: -2").replace("backbones:", "fodls: 3\nbackbones:")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    return tmp_path / "good.yaml"
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path / "bad.yaml"
+
+
+def test_help_lists_every_verb(harness: Harness) -> None:
+    answer = harness("--help")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert all(f"\n  {verb} " in answer.out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(harness: Harness, verb: str) -> None:
+    answer = harness(verb, "--help")
+    assert answer.code == 0
+    assert f"harness {verb}" in answer.out
+
+
+def test_a_right_spec_is_said_to_be(harness: Harness, good: Path) -> None:
+    answer = harness("validate", good)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == f"{good}: 1 task, 1 backbone, 1 arm; no faults\n"
+
+
+def test_all_faults_of_a_spec_go_to_stderr_with_their_places(harness: Harness, bad: Path) -> None:
+    answer = harness("validate", bad)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{bad}:5:1: unknown key 'fodls'" in answer.err
+    assert f"{bad}:9:18: arms.full.epochs must be a whole number" in answer.err
+    assert answer.err.endswith("2 errors, nothing was started.\n")
+
+
+def test_a_refusal_as_json_is_one_document_with_every_fault(harness: Harness, bad: Path) -> None:
+    answer = harness("validate", bad, "--json")
+    error = answer.document()["error"]
+    assert (answer.code, answer.err) == (2, "")
+    assert answer.document()["schema_version"] == 1
+    assert error["kind"] == "SpecError"
+    assert [fault["line"] for fault in error["faults"]] == [5, 9]
+    assert all(fault["file"] == str(bad) for fault in error["faults"])
+
+
+def test_an_answer_as_json_is_one_document(harness: Harness, good: Path) -> None:
+    answer = harness("validate", good, "--json")
+    assert answer.document() == {
+        "schema_version": 1,
+        "valid": True,
+        "suite": "good",
+        "tasks": 1,
+        "backbones": 1,
+        "arms": 1,
+    }
+
+
+def test_json_is_asked_for_by_a_variable_too(
+    harness: Harness, bad: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_JSON", "1")
+    assert "error" in harness("validate", bad).document()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("frobnicate",), "No such command 'frobnicate'"),
+        (("validate",), "Missing argument 'SPEC'"),
+        (("validate", "a.yaml", "--fodls"), "No such option: --fodls"),
+        (("run", "a.yaml", "--workers", "0"), "--workers"),
+        (("run", "a.yaml", "--workers", "two"), "--workers"),
+        (("report", "a", "--format", "pdf"), "--format"),
+        (("validate", "a.yaml", "b.yaml"), "unexpected extra argument"),
+        (("validate", "absent.yaml"), "absent.yaml: no such file"),
+        (("validate", "absent.yaml", "--plugins", "nowhere"), "--plugins"),
+        (("init", "my.yaml"), "Missing option '--data'"),
+        (("init", "my.yaml", "--data", "absent.csv"), "no such file"),
+        (("assets", "fetch", "minilm"), "minilm-l6"),
+        (("rank", "absent"), "no run is called 'absent'"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused_in_one_line(
+    harness: Harness, arguments: tuple[str, ...], says: str
+) -> None:
+    answer = harness(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_nothing_to_do_shows_the_help_and_is_an_error(harness: Harness) -> None:
+    answer = harness()
+    assert (answer.code, answer.out) == (2, "")
+    assert "validate" in answer.err
+
+
+def test_overrides_are_typed_by_the_schema(harness: Harness, good: Path) -> None:
+    assert harness("validate", good, "--set", "arms.full.head_lr={log: [1e-4, 1e-2]}").code == 0
+    refused = harness("validate", good, "--set", "search.trials=many")
+    assert refused.code == 2
+    assert "--set search.trials=many" in refused.err
+
+
+def test_a_spec_reads_outside_its_folder_only_where_allowed(
+    harness: Harness, good: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "elsewhere" / "rows.csv"
+    change = ("--set", f"tasks.mood.data.csv={data}")
+    spec = tmp_path / "specs" / "good.yaml"
+    spec.parent.mkdir()
+    spec.write_text(GOOD)
+    assert "--allow-path" in harness("validate", spec, *change).err
+    assert harness("validate", spec, *change, "--allow-path", data.parent).code == 0
+
+
+def test_the_schema_is_the_one_that_the_package_holds(harness: Harness) -> None:
+    answer = harness("schema")
+    shipped = files("harness") / "spec" / "spec-v1.json"
+    assert answer.out == shipped.read_text(encoding="utf-8")
+    assert answer.document()["title"]
+
+
+def test_the_reference_is_markdown(harness: Harness) -> None:
+    answer = harness("schema", "--reference")
+    assert answer.code == 0
+    assert answer.out.startswith("#")
+    assert "`freeze_depth`" in answer.out
+
+
+def test_assets_are_listed_with_what_they_cost(harness: Harness) -> None:
+    listed = harness("assets", "list", "--json").document()["assets"]
+    assert {"minilm-l6", "efficientnet-lite0", "whisper-tiny.en", "vader"} <= {
+        asset["name"] for asset in listed
+    }
+    assert all(asset["licence"] and asset["folder"] is None for asset in listed if asset["kind"] == "model")
+    table = harness("assets", "list")
+    assert "minilm-l6" in table.out
+    assert max(map(len, table.out.splitlines())) <= 100
+
+
+def test_a_missing_asset_offline_names_the_command_that_fetches_it(harness: Harness, good: Path) -> None:
+    (good.parent / "texts.csv").write_text("text,label\na,b\n")
+    answer = harness("plan", good, "--offline")
+    assert (answer.code, answer.out) == (3, "")
+    assert "harness assets fetch minilm-l6" in answer.err
+
+
+def test_layers_of_a_checkpoint(harness: Harness, tiny_bert: Path) -> None:
+    answer = harness("layers", tiny_bert, "--json")
+    assert answer.code == 0
+    assert answer.document()["blocks"] == 2
+    assert "block 2" in harness("layers", tiny_bert).out
+
+
+def test_init_writes_a_spec_that_validates(harness: Harness, text_csv: Path) -> None:
+    answer = harness("init", "my.yaml", "--data", text_csv, "--label", "label", "--json")
+    assert answer.code == 0
+    assert answer.document()["type"] == "text-classification"
+    assert answer.document()["next"] == "harness run my.yaml"
+    assert harness("validate", "my.yaml").code == 0
+
+
+def test_anybodys_scores_are_ranked(harness: Harness, tmp_path: Path) -> None:
+    rows = ["data,ours,theirs,plain"] + [
+        f"d{row},{0.8 + row / 100},{0.7 + row / 100},{0.5}" for row in range(8)
+    ]
+    (tmp_path / "scores.csv").write_text("\n".join(rows) + "\n")
+    best_first = harness("rank", "scores.csv")
+    assert best_first.code == 0
+    assert best_first.out.index("ours") < best_first.out.index("theirs") < best_first.out.index("plain")
+    worst_first = harness("rank", "scores.csv", "--lower-is-better", "--json").document()
+    assert json.dumps(worst_first).index("plain") < json.dumps(worst_first).index("ours")
+
+
+def loaded_by(*arguments: str) -> list[str]:
+    """Return the heavy packages that a command line imports in a process of its own."""
+    code = (
+        "import sys\n"
+        "from harness.cli.main import run\n"
+        f"code = run({list(arguments)!r})\n"
+        f"print(code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code, _, found = ran.stderr.splitlines()[-1].partition(" ")
+    assert code == "0"
+    names: list[str] = json.loads(found.replace("'", '"'))
+    return names
+
+
+@pytest.mark.parametrize("verb", ["--help", "validate", "schema", "assets", "rank"])
+def test_verbs_on_paper_import_nothing_heavy(verb: str, good: Path) -> None:
+    (good.parent / "scores.csv").write_text(
+        "data,a,b\n" + "".join(f"d{row},{row},{-row}\n" for row in range(8))
+    )
+    rest = {"validate": [str(good)], "assets": ["list"], "rank": [str(good.parent / "scores.csv")]}
+    assert loaded_by(verb, *rest.get(verb, [])) == []
+
+
+def test_a_run_is_judged_on_paper(finished: Place) -> None:
+    assert loaded_by("rank", str(finished.run)) == []
+
+
+@pytest.mark.whole
+def test_help_takes_half_a_second_at_most() -> None:
+    import resource
+
+    def cpu_s() -> float:
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return spent.ru_utime + spent.ru_stime
+
+    costs = []
+    for _ in range(3):
+        before = cpu_s()
+        subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=False)
+        costs.append(cpu_s() - before)
+    assert min(costs) < 2 * 0.5  # twice the promise: shared machines are slow
+
+
+def test_output_into_a_closed_pipe_is_no_error(good: Path) -> None:
+    script = f"'{sys.executable}' -c 'from harness.cli import main; main()' schema | head -c 10"
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
