@@ -17,13 +17,14 @@ from tests.docs.pages import ROOT, list_blocks
 def workshop(
     tmp_path: Path, text_csv: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A reader's working directory: `reviews.csv`, `reviews.yaml`, `ratings.txt`; its asset `minilm-l6` is tiny."""
+    """A reader's working directory, with the data and the spec of the pages; its asset `minilm-l6` is tiny."""
     folder = tmp_path / "workshop"
     assets = tmp_path / "assets"
     folder.mkdir()
     assets.mkdir()
     (assets / "minilm-l6").symlink_to(tiny_bert, target_is_directory=True)
     shutil.copyfile(text_csv, folder / "reviews.csv")
+    shutil.copyfile(text_csv, folder / "my.csv")
     (folder / "ratings.txt").write_text(_as_ratings(text_csv), encoding="utf-8")
     (folder / "reviews.yaml").write_text(_find_spec(), encoding="utf-8")
     monkeypatch.chdir(folder)

@@ -85,8 +85,9 @@ def list_words(page: Path) -> list[str]:
 def list_commands(page: Path) -> list[str]:
     """Return every command line of the harness that a page shows, in prose or in a block."""
     lines = [line for block in list_blocks(page) for line in join_lines(block.text)]
-    shown = [line.strip().removeprefix("$ ") for line in lines] + list_words(page)
-    return [line.split(" #")[0].strip() for line in shown if re.match(r"harness [a-z-]", line)]
+    parts = [part for line in (*lines, *list_words(page)) for part in line.split(" #")[0].split("&&")]
+    shown = [part.strip().removeprefix("$ ").removeprefix(".venv/bin/") for part in parts]
+    return [line for line in shown if re.match(r"harness [a-z-]", line)]
 
 
 def join_lines(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -15,20 +16,29 @@ from tests.docs.pages import PAGES, ROOT, SHELLS, Block, join_lines, list_blocks
 
 RUNNABLE = ("python", "sql", "duckdb", *SHELLS)
 PLAIN = ("", "text", "yaml", "json", "toml", "csv", "markdown")
-NEEDS_NO_RUN = ("docs/python.md", "docs/plugins.md")  # they make their own
+NEEDS_NO_RUN = ("README.md", "docs/python.md", "docs/plugins.md")  # they make their own
+INSTALLS = re.compile(r"\bpip install\b|\bvenv\b \.venv")
+
+
+def _is_run(block: Block) -> bool:
+    """Say whether a block is an example: no test installs what a page tells a reader to install."""
+    if block.mark("file"):
+        return True
+    return block.language in RUNNABLE and block.mark("not run") is None and not INSTALLS.search(block.text)
+
 
 EXAMPLES: Mapping[str, list[Block]] = {
-    name_page(page): [
-        block
-        for block in list_blocks(page)
-        if block.mark("file") or (block.language in RUNNABLE and block.mark("not run") is None)
-    ]
+    name_page(page): found
     for page in PAGES
-    if page.exists()
+    if page.exists() and (found := [block for block in list_blocks(page) if _is_run(block)])
 }
+# The first page's own data go through a whole suite with twenty trials an arm.
+SLOW = ("README.md",)
 
 
-@pytest.mark.parametrize("page", [page for page, blocks in EXAMPLES.items() if blocks])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.whole] * (page in SLOW)) for page in EXAMPLES]
+)
 def test_the_examples_of_a_page_run_in_their_order(
     page: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +74,7 @@ def test_the_plugin_page_shows_a_file_of_each_kind() -> None:
 def _run_shell(block: Block) -> None:
     """Run a block's lines: plain ones of the harness in this process, for an import of torch takes seconds."""
     for line in join_lines(block.text):
+        line = line.removeprefix(".venv/bin/")
         words = shlex.split(line, comments=True)
         if not words:
             continue
