@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from harness import plugins
 from harness.errors import SpecError, did_you_mean
 from harness.judge.comparison import Cell, Comparison
@@ -129,14 +131,14 @@ def run_suite(
 def rank_run(folder: Path) -> Comparison:
     """Return the comparison of a run from its lock and ledger alone: neither data nor weights are needed."""
     lock = read_lock(folder)
-    spec = spec_model().model_validate_json(lock.spec_json)
+    spec = _read_spec(folder, lock)
     return compare_arms(expand(spec, lock.survey), read_history(folder), spec)
 
 
 def report_run(folder: Path) -> Comparison:
     """Write a run's tables again from its lock and ledger, and return their comparison."""
     lock = read_lock(folder)
-    spec = spec_model().model_validate_json(lock.spec_json)
+    spec = _read_spec(folder, lock)
     return _write_results(folder, expand(spec, lock.survey), read_history(folder), spec)
 
 
@@ -151,7 +153,7 @@ def export_model(
     from harness.deploy.refit import Winner
 
     lock = read_lock(folder)
-    spec = spec_model().model_validate_json(lock.spec_json)
+    spec = _read_spec(folder, lock)
     history = read_history(folder)
     comparison = compare_arms(expand(spec, lock.survey), history, spec)
     cell = choose_cell(comparison, task, arm)
@@ -236,6 +238,18 @@ def count_workers(spec: Spec, pending: int) -> int:
     return max(1, min(_count_places(spec), pending // FITS_A_WORKER))
 
 
+def count_threads(spec: Spec, workers: int) -> int:
+    """Return the threads of a worker: as the spec says, or its share of the cores, at most OMP_NUM_THREADS.
+
+    More threads than idle cores wait for each other: on a box shared with others a fit took 25 times as long.
+    """
+    if spec.compute.threads is not None:
+        return spec.compute.threads
+    share = max(1, _count_cores() // workers)
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(limit)) if limit.isdigit() and int(limit) else share
+
+
 def choose_cell(comparison: Comparison, task: str, arm: str | None) -> Cell:
     """Return a task's best cell among the arms, or among one arm's; raises `SpecError` where there is none."""
     tasks = {compared.name: compared for compared in comparison.tasks}
@@ -254,6 +268,18 @@ def choose_cell(comparison: Comparison, task: str, arm: str | None) -> Cell:
     return max(scored, key=lambda cell: sign * (cell.score or 0.0))
 
 
+def _read_spec(folder: Path, lock: Lock) -> Spec:
+    """Return the spec of a run; raises `SpecError` where a plug-in that it names is unknown to this process."""
+    try:
+        return spec_model().model_validate_json(lock.spec_json)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise SpecError(
+            f"{folder}: its spec cannot be read by this version with the plug-ins that it knows "
+            f"({'.'.join(map(str, fault['loc']))}: {fault['msg']}): give the run's --plugins"
+        ) from None
+
+
 def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     write_tables(folder, plan, history)
     comparison = compare_arms(plan, history, spec)
@@ -265,7 +291,7 @@ def _open_pool(spec: Spec, source: Source, pending: dict[str, int]) -> Pool:
     from harness.search.pool import LocalPool, RayPool
 
     workers = count_workers(spec, sum(pending.values()))
-    threads = spec.compute.threads or max(1, _count_cores() // workers)
+    threads = count_threads(spec, workers)
     scorer = partial(_open_scorer, source, threads)
     if workers == 1 or not any(pending.values()):
         return LocalPool(scorer)

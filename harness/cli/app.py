@@ -61,14 +61,19 @@ Plugins = Annotated[
 NoColor = Annotated[bool, typer.Option("--no-color", envvar="HARNESS_NO_COLOR", help="Plain text.")]
 
 
+def know_plugins(folders: list[Path] | None) -> None:
+    """Make the plug-ins of a verb's flags known to this process, before a spec or a run is read."""
+    for folder in folders or ():
+        plugins.add_folder(folder)
+
+
 def read_spec(
     path: Path, overrides: list[str] | None, allowed: list[Path] | None, plugin_folders: list[Path] | None
 ) -> Spec:
     """Return the spec of a verb's flags; plug-in folders are known before it is read."""
     from harness.spec.load import load_spec
 
-    for folder in plugin_folders or ():
-        plugins.add_folder(folder)
+    know_plugins(plugin_folders)
     return load_spec(path, overrides=overrides or (), allowed=allowed or ())
 
 

@@ -19,6 +19,7 @@ from harness.cli.app import (
     SpecFile,
     answer,
     app,
+    know_plugins,
     open_screen,
     read_spec,
 )
@@ -128,6 +129,7 @@ def rank(
     lower_is_better: Annotated[
         bool, typer.Option("--lower-is-better", help="For a table of errors.")
     ] = False,
+    plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
@@ -137,6 +139,7 @@ def rank(
     from harness.report import terminal
     from harness.suite import find_run, rank_run
 
+    know_plugins(plugins)
     screen = open_screen(no_color=no_color)
     if run_name.lower().endswith(".csv"):
         ranking = rank_scores(Path(run_name), lower_is_better=lower_is_better)
@@ -159,6 +162,7 @@ def report(
     form: Annotated[
         Literal["terminal", "markdown", "csv", "json"], typer.Option("--format", help="What to print.")
     ] = "terminal",
+    plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
@@ -167,6 +171,7 @@ def report(
     from harness.report import json as report_json
     from harness.suite import find_run, report_run
 
+    know_plugins(plugins)
     screen = open_screen(no_color=no_color)
     comparison = report_run(find_run(run_name, results=results))
     writers = {"markdown": markdown.render, "csv": csv.render, "json": report_json.render}
@@ -190,12 +195,14 @@ def export(
     ] = None,
     results: Results = Path("results"),
     offline: Offline = False,
+    plugins: Plugins = None,
     json: Json = False,
 ) -> int:
     """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
     from harness.cli.answers import describe_export, show_export
     from harness.suite import export_model, find_run
 
+    know_plugins(plugins)
     exported = export_model(find_run(run_name, results=results), task=task, arm=arm, out=out, offline=offline)
     if json:
         answer(describe_export(exported))
