@@ -22,7 +22,7 @@ def workshop(
     assets = tmp_path / "assets"
     folder.mkdir()
     assets.mkdir()
-    (assets / "minilm-l6").symlink_to(tiny_bert, target_is_directory=True)
+    _widen(tiny_bert, assets / "minilm-l6")
     shutil.copyfile(text_csv, folder / "reviews.csv")
     shutil.copyfile(text_csv, folder / "my.csv")
     (folder / "ratings.txt").write_text(_as_ratings(text_csv), encoding="utf-8")
@@ -46,6 +46,17 @@ def finished(workshop: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 def _find_spec() -> str:
     blocks = list_blocks(ROOT / "docs" / "python.md")
     return next(block.text for block in blocks if block.mark("file") == "reviews.yaml")
+
+
+def _widen(tiny: Path, folder: Path) -> None:
+    """Write a tiny model with room for as many tokens as the pages ask for."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    BertTokenizer.from_pretrained(tiny, model_max_length=512).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        BertModel(BertConfig.from_pretrained(tiny, max_position_embeddings=512)).save_pretrained(folder)
 
 
 def _as_ratings(table: Path) -> str:

@@ -78,7 +78,7 @@ def _run_shell(block: Block) -> None:
         words = shlex.split(line, comments=True)
         if not words:
             continue
-        if words[0] == "harness" and not set(line) & set("|<>&;$"):
+        if words[0] == "harness" and not set("".join(words)) & set("|<>&;$"):
             code = run(words[1:])
         else:
             code = subprocess.run(["bash", "-c", line], check=False, timeout=120).returncode
