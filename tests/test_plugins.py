@@ -236,3 +236,11 @@ def test_a_run_whose_plugins_are_not_given_says_what_it_lacks(
     plugins.find.cache_clear()
     assert call("rank", results / "logs") == 2
     assert "--plugins" in capsys.readouterr().err
+
+
+@pytest.mark.whole
+def test_ray_workers_use_the_plugins_of_their_driver(folder: Path, spec: Path, tiny_bert: Path) -> None:
+    results = spec.parent / "results"
+    flags = ("--results", results, "--plugins", folder, "--allow-path", tiny_bert, "--workers", 2)
+    assert call("run", spec, *flags) == 0
+    assert (results / "logs" / "table.json").exists()

@@ -259,6 +259,16 @@ def test_a_folder_of_sounds_with_a_table_takes_its_columns(tmp_path: Path) -> No
     assert written.type == "audio-classification"
     assert spec.backbones["whisper"].model == "asset:whisper-tiny.en"
     assert columns_of(spec.tasks["clips"].data) == {"label": "word", "group": "speaker"}
+    assert spec.tasks["clips"].model_dump()["clip_seconds"] == 1
+
+
+def test_a_few_long_clips_do_not_set_the_length_of_all(tmp_path: Path) -> None:
+    import numpy as np
+
+    data = write_media(tmp_path / "clips", [f"{kind}/{n}.wav" for kind in ("low", "high") for n in range(20)])
+    (data / "low" / "long.wav").write_bytes(encode_sound(np.zeros(8000 * 45), rate=8000))
+    (data / "low" / "broken.wav").write_bytes(b"RIFF")
+    assert init(data)[1].tasks["clips"].model_dump()["clip_seconds"] == 1
 
 
 def test_encoded_pictures_in_parquet_are_pictures(tmp_path: Path) -> None:

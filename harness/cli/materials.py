@@ -42,7 +42,7 @@ def init(
         answer({"spec": str(spec_file)} | found | {"next": written.command()})
         return 0
     typer.echo(
-        f"{spec_file}: a {written.type} task on {data}, {written.examples} examples\nnext: {written.command()}"
+        f"{spec_file}: {written.type} on {data}, {written.examples} examples\nnext: {written.command()}"
     )
     return 0
 

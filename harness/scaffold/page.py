@@ -130,7 +130,7 @@ def _task_keys(found: Found) -> Iterator[str]:
     if found.modality == "image":
         yield "    image_size: 128  # the checkpoint's own is 224: three times slower, often better"
     if found.modality == "audio":
-        yield "    # clip_seconds: 2  # longer clips are cut; without it the longest clip's length counts for all"
+        yield f"    clip_seconds: {found.clip_seconds}  # nearly all clips are this long at most; longer ones are cut"
 
 
 def _arms() -> Iterator[str]:

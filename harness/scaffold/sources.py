@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import DataError, SpecError
-from harness.examples import Examples, Modality, group_keys, take_sample
+from harness.examples import Examples, Media, Modality, group_keys, take_sample
 from harness.learn.folds import split_examples
 from harness.learn.seeds import Purpose, derive_seed
 from harness.readers._arrow import open_parquet
@@ -35,6 +36,9 @@ PARTS = {"train", "test", "val", "valid", "validation", "dev"}  # folders of a s
 MANY = 2000  # rows: more make a first answer slow
 SAMPLE = 1000
 SMALL = 500  # rows: fewer are cheap to fit and leave much to chance, so more folds
+CLIPS = 100  # are measured; all are decoded when the suite runs
+RATE_HZ = 8000
+LONGEST_S = 30
 SEED = 0
 
 
@@ -50,6 +54,7 @@ class Found:
     dropped: str | None  # what `on_bad: drop` leaves out
     take: int | None
     folds: int
+    clip_seconds: int | None  # whole seconds that nearly all clips fit in, where there are clips
 
     @property
     def classes(self) -> bool:
@@ -122,7 +127,23 @@ def _found(reader: str, modality: Modality, kind: str, roles: Roles | None, exam
         dropped=dropped,
         take=SAMPLE if len(examples) > MANY else None,
         folds=5 if len(examples) <= SMALL else 3,
+        clip_seconds=_measure_clips(examples) if modality == "audio" else None,
     )
+
+
+def _measure_clips(examples: Examples) -> int:
+    """Return the whole seconds that 95 of 100 clips fit in, judged by some of them, at most what Whisper hears."""
+    from harness.modalities.sounds import decode_sound
+
+    lengths = []
+    for row in np.linspace(0, len(examples) - 1, min(CLIPS, len(examples))).astype(int):
+        clip = examples.inputs[row]
+        assert isinstance(clip, Media)
+        try:
+            lengths.append(len(decode_sound(clip, rate=RATE_HZ)) / RATE_HZ)
+        except DataError:
+            continue  # the run names it, with all others that cannot be decoded
+    return min(LONGEST_S, math.ceil(np.quantile(lengths, 0.95))) if lengths else LONGEST_S
 
 
 def _options(reader: str, source: Mapping[str, str], roles: Roles | None) -> DataOptions:
