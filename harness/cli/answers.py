@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.report.layout import lay_out
+from harness.report.layout import lay_out, shorten
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.spec.models import Spec
     from harness.suite import Prospect, Run
 
+LICENCE_COLUMN = 51  # where it begins in the list of assets
+FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
 COMPLETE, SOME_FAILED, BUDGET_ENDED, INTERRUPTED = 0, 1, 5, 130
 
 
@@ -76,16 +78,16 @@ def show_prospect(prospect: Prospect, width: int) -> str:
         lines.append(f" {task}: {facts.examples} examples{groups}{kinds}, {facts.metric}")
         lines += [f"   {note}" for note in facts.notes]
     rows = [("cell", "trials", "fits", "known")]
-    rows += [_row(study, prospect) for study in plan.studies]
+    rows += [_row(study, prospect, width) for study in plan.studies]
     total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
     workers = f"{prospect.workers} worker{'s' if prospect.workers > 1 else ''}"
     lines += [f" {line.strip()}" for line in lay_out(rows)]
     lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
-    return "\n".join(line[:width] for line in lines)
+    return "\n".join(lines)
 
 
-def _row(study: Study, prospect: Prospect) -> tuple[str, str, str, str]:
-    name = f"{study.task} · {study.backbone} · {study.arm}"
+def _row(study: Study, prospect: Prospect, width: int) -> tuple[str, str, str, str]:
+    name = shorten(f"{study.task} · {study.backbone} · {study.arm}", max(12, width - FIGURES_WIDTH))
     return (name, str(study.trials), str(study.fits), str(prospect.known[study.id]))
 
 
@@ -156,7 +158,7 @@ def describe_asset(asset: Asset) -> dict[str, object]:
 
 
 def show_assets(assets: Sequence[Asset], width: int) -> str:
-    """Return the assets as a table, descriptions below their names where columns are few."""
+    """Return the assets as a table."""
     from harness.assets.store import asset_folder
 
     rows = [("asset", "kind", "modality", "MB", "here", "licence")]
@@ -167,8 +169,8 @@ def show_assets(assets: Sequence[Asset], width: int) -> str:
             asset.modality,
             f"{asset.download_bytes / 1e6:.1f}",
             "yes" if asset_folder(asset.name) else "no",
-            asset.licence,
+            shorten(asset.licence, max(12, width - LICENCE_COLUMN)),
         )
         for asset in assets
     ]
-    return "\n".join(line[:width] for line in lay_out(rows))
+    return "\n".join(lay_out(rows))

@@ -14,6 +14,7 @@ from harness.examples import Examples, take_sample
 from harness.learn.seeds import Purpose, derive_seed
 from harness.model.checkpoint import check_checkpoint
 from harness.model.hub import find_hub_snapshot
+from harness.spec.choose import reader_of
 from harness.spec.models import Spec, spec_model
 
 
@@ -44,16 +45,12 @@ def task_type(spec: Spec, task: str) -> ModuleType:
     return plugins.find("tasks", spec.tasks[task].type)
 
 
-def reader_name(spec: Spec, task: str) -> str:
-    """Return the name of the reader that a task's data names by its key."""
-    fields = type(spec.tasks[task].data).model_fields
-    return next(name for name in plugins.names("readers") if name in fields)
-
-
 def read_examples(spec: Spec, task: str, *, base: Path) -> Examples:
     """Return a task's examples, sampled if the spec says so."""
     data = spec.tasks[task].data
-    reader = plugins.find("readers", reader_name(spec, task))
+    name = reader_of(data)
+    assert name is not None, "a spec's data names one reader"
+    reader = plugins.find("readers", name)
     examples: Examples = reader.read(data, base=base, modality=task_type(spec, task).MODALITY)
     if data.take is None:
         return examples

@@ -32,13 +32,11 @@ HEADS: dict[Modality, str] = {
 def survey_spec(source: Source) -> Survey:
     """Return the facts that a plan needs; raises `DataError` or `ModelError` for what could not be trained on."""
     spec = source.spec()
-    tasks = {task: survey_task(spec, task, base=source.base) for task in spec.tasks}
-    backbones = {
-        name: survey_backbone(
-            find_checkpoint(spec, name, base=source.base, offline=source.offline), source.cache
-        )
-        for name in spec.backbones
+    folders = {  # first, for a hub that cannot be reached should be said within seconds
+        name: find_checkpoint(spec, name, base=source.base, offline=source.offline) for name in spec.backbones
     }
+    tasks = {task: survey_task(spec, task, base=source.base) for task in spec.tasks}
+    backbones = {name: survey_backbone(folder, source.cache) for name, folder in folders.items()}
     for task, facts in tasks.items():
         if not any(found.modality == facts.modality for found in backbones.values()):
             raise ModelError(
