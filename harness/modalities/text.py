@@ -47,10 +47,7 @@ def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
 
     Of an empty text a decoder's tokenizer makes no token at all: it becomes one token of padding that counts.
     """
-    pairs = bool(inputs) and isinstance(inputs[0], tuple)
-    first = [item[0] if isinstance(item, tuple) else item for item in inputs]
-    second = [item[1] for item in inputs if isinstance(item, tuple)] if pairs else None
-    out = processor(first, second, truncation=True, return_attention_mask=True)
+    rows = [_tokenize(processor, item) for item in inputs]
     padding = {
         "input_ids": processor.pad_token_id,
         "attention_mask": 0,
@@ -58,16 +55,24 @@ def encode(processor: Any, inputs: Sequence[Input]) -> Encoded:
     }
     alone = padding | {"attention_mask": 1}
     return Encoded(
-        columns={name: [np.array(row or [alone[name]], dtype=np.int64) for row in out[name]] for name in out},
+        columns={
+            name: [np.array(row[name] or [alone[name]], dtype=np.int64) for row in rows] for name in rows[0]
+        },
         padding=padding,
     )
 
 
 def present(processor: Any, item: Input, scratch: Path) -> object:
     """Return a text or a pair of texts as a pipeline takes it, to make of it what `encode` does."""
-    if isinstance(item, tuple):
-        return {"text": item[0], "text_pair": item[1]}
-    return item if processor(item)["input_ids"] else processor.pad_token
+    if not _tokenize(processor, item)["input_ids"]:
+        return processor.pad_token
+    return {"text": item[0], "text_pair": item[1]} if isinstance(item, tuple) else item
+
+
+def _tokenize(processor: Any, item: Input) -> Any:
+    """Return the tokens of one text or pair: one by one as pipelines do, for an empty second text counts in a list."""
+    texts = item if isinstance(item, tuple) else (item,)
+    return processor(*texts, truncation=True, return_attention_mask=True)
 
 
 def describe_use(processor: Any) -> str:
