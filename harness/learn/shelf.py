@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -78,8 +78,10 @@ class Shelf:
         parent = self._root / content
         for left in parent.glob(f"{_FILLING}*"):  # by a process that was killed: this one has the claim
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=_FILLING, dir=parent) as scratch:
+        with tempfile.TemporaryDirectory(prefix=_FILLING, dir=parent) as scratch, ExitStack() as stack:
             writers = {place: _Writer(Path(scratch) / place, self._dtype) for place in places}
+            for writer in writers.values():
+                stack.callback(writer.abandon)
             for row, states in fill(places):
                 for place, writer in writers.items():
                     writer.add(row, states[place])
@@ -125,6 +127,10 @@ class _Writer:
         self._places[row] = (self._end, len(state))
         self._end += len(state)
         self._rest = state.shape[1:]
+
+    def abandon(self) -> None:
+        """Let go of the file, finished or not."""
+        self._file.close()
 
     def close(self) -> int:
         """Finish the files and return their bytes."""
