@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.assets.lock import Asset
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
+    from harness.judge.comparison import Cell
     from harness.model.layers import Layers
     from harness.plan import Study
     from harness.spec.models import Spec
@@ -29,7 +30,12 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
     arms = [cell for cell in ended.comparison.cells if cell.kind == "arm"]
     if ended.outcome.ended == "deadline":
         return BUDGET_ENDED if any(cell.trials.ok < spec.budget.minimum_trials for cell in arms) else COMPLETE
-    return SOME_FAILED if any(cell.score is None for cell in ended.comparison.cells) else COMPLETE
+    return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
+
+
+def _is_failed(cell: Cell) -> bool:
+    """Say whether a cell lacks its score because something failed; a baseline's metric may just be undefined."""
+    return cell.score is None and (cell.kind == "arm" or cell.trials.ok == 0)
 
 
 def show_ending(ended: Run) -> str:

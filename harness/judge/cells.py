@@ -129,6 +129,8 @@ def _explain_missing(study: Study, trials: Sequence[TrialRecord]) -> str:
     needed = study.folds * study.repeats
     partial = sum(record.state == "complete" and len(record.folds) < needed for record in trials)
     undefined = states["complete"] - partial
+    if undefined == len(trials):
+        return "the metric is undefined on every fold"
     told = [
         f"{undefined} with a metric that is undefined" if undefined else "",
         f"{partial} without all of its {needed} folds" if partial else "",

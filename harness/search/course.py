@@ -224,8 +224,10 @@ class Course:
     def _complete(self, trial: _Trial) -> None:
         mean = mean_score(trial.folds.values())
         if mean is None:
+            # A majority vote has no correlation, whatever its folds hold: that is an answer, and nothing went wrong.
+            state: TrialState = "complete" if self.study.kind == "baseline" else "failed"
             metric = trial.folds[0].metric
-            return self._end(trial, "failed", f"the metric '{metric}' is undefined on every fold")
+            return self._end(trial, state, f"the metric '{metric}' is undefined on every fold")
         if not math.isfinite(mean):
             return self._end(trial, "failed", f"the mean of the folds is not finite ({mean})")
         return self._end(trial, "complete", "", mean)

@@ -128,7 +128,7 @@ def test_a_trial_does_not_win_by_being_undefined_where_others_are_not(study: Stu
 def test_a_score_that_is_undefined_on_every_fold_is_missing(study: Study) -> None:
     cell = pick(compare([score_trial(study, 0, [math.nan] * 3)]), "reviews", "full")
     assert cell.score is None
-    assert cell.note == "no complete trial (1 with a metric that is undefined)"
+    assert cell.note == "the metric is undefined on every fold"
 
 
 def test_a_missing_cell_says_what_became_of_its_trials() -> None:

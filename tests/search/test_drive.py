@@ -257,6 +257,15 @@ def test_an_undefined_metric_is_left_out_of_the_mean(tmp_path: Path) -> None:
     assert "'macro-f1' is undefined on every fold" in min(history.trials.items())[1].reason
 
 
+def test_a_baseline_without_a_defined_metric_has_not_failed(tmp_path: Path) -> None:
+    def score(job: FoldJob) -> FoldScore:
+        return replace(make_score(job), valid_score=float("nan"))
+
+    _, history = run_plan(tmp_path, make_plan(make_study("majority")), SEARCH, score=score)
+    (record,) = history.trials.values()
+    assert (record.state, record.reason) == ("complete", "the metric 'macro-f1' is undefined on every fold")
+
+
 def test_an_infinite_mean_is_a_failure(tmp_path: Path) -> None:
     _, history = run_plan(
         tmp_path,
