@@ -222,6 +222,8 @@ def open_source(spec: Spec, *, base: Path, offline: bool) -> Source:
     from harness.assets.cache import cache_root
     from harness.learn.sources import Source
 
+    if offline:  # the libraries that read hubs listen to these alone; workers inherit them
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     return Source(
         spec_json=spec.model_dump_json(),
         base=base.resolve(),

@@ -27,9 +27,10 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
     """Return the exit code of a run that ended without an error."""
     if interrupts.asked() and ended.outcome.ended != "complete":
         return INTERRUPTED
-    arms = [cell for cell in ended.comparison.cells if cell.kind == "arm"]
     if ended.outcome.ended == "deadline":
-        return BUDGET_ENDED if any(cell.trials.ok < spec.budget.minimum_trials for cell in arms) else COMPLETE
+        wanted = {study.id: min(spec.budget.minimum_trials, study.trials) for study in ended.plan.studies}
+        if any(cell.trials.ok < wanted[cell.study] for cell in ended.comparison.cells):
+            return BUDGET_ENDED
     return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
+from harness.candidate import Candidate
 from harness.spec.options import ArmOptions
 
 
@@ -15,6 +15,9 @@ class Options(ArmOptions):
     """The tuning method."""
 
 
-def choose_trained(above: Iterable[str]) -> frozenset[str]:
-    """Return, of the names of the parameters above the frozen depth, those that train: all."""
-    return frozenset(above)
+def choose_trained(above: frozenset[str], *, head: frozenset[str], candidate: Candidate) -> frozenset[str]:
+    """Return which of the parameters above the frozen depth train, by name: all.
+
+    `head` are those of them that are newly made for the task; a method's own values stand in `candidate.extras`.
+    """
+    return above

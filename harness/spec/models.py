@@ -70,7 +70,8 @@ class Compute(Keys):
     """What folds run on: workers, their share of the machine, and the shelf."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
-    """How many folds run at once: one for each core, or each GPU. One runs in the harness's process."""
+    """How many folds run at once; `auto` is one for each core or share of a GPU, but no more than one for each 24 fits
+    that are left, for starting one takes seconds. One worker runs in the harness's own process."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of a worker; cores divided by workers where none is given."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
