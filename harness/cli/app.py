@@ -71,10 +71,12 @@ def read_spec(
     path: Path, overrides: list[str] | None, allowed: list[Path] | None, plugin_folders: list[Path] | None
 ) -> Spec:
     """Return the spec of a verb's flags; plug-in folders are known before it is read."""
+    from harness.assets.store import list_assets
     from harness.spec.load import load_spec
 
     know_plugins(plugin_folders)
-    return load_spec(path, overrides=overrides or (), allowed=allowed or ())
+    checkpoints = [asset.name for asset in list_assets() if asset.kind == "model"]
+    return load_spec(path, overrides=overrides or (), allowed=allowed or (), checkpoints=checkpoints)
 
 
 def open_screen(*, no_color: bool = False) -> Terminal:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from harness.errors import AssetError
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from harness.errors import AssetError, did_you_mean
 from harness.examples import Examples, Modality
 from harness.readers._arrow import choose_roles, open_parquet, table_of
 from harness.readers._columns import collect
 from harness.readers._media import audit_of
 from harness.spec.options import DataOptions
+from harness.spec.words import show
 
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio")
 COLUMNS = False
+
+
+def _check_name(name: str) -> str:
+    from harness.assets.lock import list_entries
+
+    known = [entry.name for entry in list_entries() if entry.kind == "data"]
+    if name not in known:
+        hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
+        message = f"no data among the assets is called {show(name)}.{hint}"
+        raise PydanticCustomError("value", "{message}", {"message": message})
+    return name
 
 
 class Options(DataOptions):
@@ -22,7 +38,7 @@ class Options(DataOptions):
     together; these are used unless others are named.
     """
 
-    asset: str
+    asset: Annotated[str, AfterValidator(_check_name)]
     """The asset's name; `harness assets list` shows them."""
 
 

@@ -27,12 +27,16 @@ class Problem:
     at_key: bool = False
 
 
-def check_spec(spec: Spec) -> tuple[Problem, ...]:
-    """Return what does not fit together; every part by itself is known to be right."""
+def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, ...]:
+    """Return what does not fit together; every part by itself is known to be right.
+
+    `checkpoints` are the names that may follow `asset:` in a backbone; None accepts any.
+    """
     return (
         *(problem for name, task in spec.tasks.items() for problem in _check_task(name, task)),
         *(problem for name, arm in spec.arms.items() for problem in _check_arm(name, arm, spec)),
         *_check_backbones(spec),
+        *_check_checkpoints(spec, checkpoints),
         *_check_suite(spec),
     )
 
@@ -138,6 +142,16 @@ def _check_backbones(spec: Spec) -> Iterator[Problem]:
         if backbone.revision is not None and backbone.model.startswith("asset:"):
             path = (*here, "revision")
             yield Problem(path, f"{dotted(path)}: an asset is pinned and has no revision", at_key=True)
+
+
+def _check_checkpoints(spec: Spec, known: Sequence[str] | None) -> Iterator[Problem]:
+    for name, backbone in spec.backbones.items():
+        asset = backbone.model.removeprefix("asset:")
+        if known is None or asset in ("", backbone.model) or asset in known:
+            continue
+        path: Path = ("backbones", name, "model")
+        hint = did_you_mean(asset, known) or f" Known: {', '.join(known)}."
+        yield Problem(path, f"{dotted(path)}: no checkpoint among the assets is called {show(asset)}.{hint}")
 
 
 def _check_suite(spec: Spec) -> Iterator[Problem]:

@@ -17,10 +17,17 @@ from harness.spec.source import Source, parse
 from harness.spec.words import show
 
 
-def load_spec(path: Path | str, *, overrides: Sequence[str] = (), allowed: Sequence[Path] = ()) -> Spec:
+def load_spec(
+    path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[Path] = (),
+    checkpoints: Sequence[str] | None = None,
+) -> Spec:
     """Return the spec in a YAML file, with `overrides` such as `tasks.reviews.metric=accuracy` laid over it.
 
     Paths in the spec are relative to its folder and must stay in it, or in one of the folders `allowed`.
+    `checkpoints` are the names that may follow `asset:` in a backbone; None accepts any.
     Raises `SpecError` with every fault at its line.
     """
     file = Path(path)
@@ -29,7 +36,7 @@ def load_spec(path: Path | str, *, overrides: Sequence[str] = (), allowed: Seque
         apply(override, source)
     spec, faults = _validate(source)
     if spec is not None:
-        problems = [*check_spec(spec), *check_paths(spec, base=file.parent, allowed=allowed)]
+        problems = [*check_spec(spec, checkpoints), *check_paths(spec, base=file.parent, allowed=allowed)]
         faults += [place_of(found.path, source, key=found.at_key).fault(found.message) for found in problems]
     faults += source.faults
     if faults or spec is None:

@@ -73,6 +73,16 @@ def test_all_faults_of_a_spec_go_to_stderr_with_their_places(harness: Harness, b
     assert answer.err.endswith("2 errors, nothing was started.\n")
 
 
+def test_a_checkpoint_that_no_asset_is_called_is_refused_on_paper(harness: Harness, good: Path) -> None:
+    good.write_text(GOOD.replace("minilm-l6", "minilm"))
+    answer = harness("validate", good)
+    assert answer.code == 2
+    assert (
+        f"{good}:6:17: backbones.bert.model: no checkpoint among the assets is called 'minilm'" in answer.err
+    )
+    assert "Did you mean 'minilm-l6'?" in answer.err
+
+
 def test_a_refusal_as_json_is_one_document_with_every_fault(harness: Harness, bad: Path) -> None:
     answer = harness("validate", bad, "--json")
     error = answer.document()["error"]
