@@ -105,6 +105,32 @@ def test_an_answer_as_json_is_one_document(harness: Harness, good: Path) -> None
     }
 
 
+@pytest.mark.parametrize("value", ["0", "false", "no", ""])
+def test_a_variable_that_says_no_asks_for_no_json(
+    harness: Harness, good: Path, bad: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("HARNESS_JSON", value)
+    assert harness("validate", good).out.endswith("no faults\n")
+    refused = harness("validate", bad)
+    assert (refused.code, refused.out) == (2, "")
+
+
+@pytest.mark.parametrize(("fault", "code"), [(RuntimeError("odd"), 70), (KeyboardInterrupt(), 130)])
+def test_a_bug_and_an_interrupt_as_json_are_one_document(
+    harness: Harness, good: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("harness.spec.load.load_spec", fail)
+    answer = harness("validate", good, "--json")
+    assert answer.code == code
+    error = answer.document()["error"]
+    assert error["kind"] == ("RuntimeError" if code == 70 else "Interrupted")
+    assert error["message"]
+    assert harness("validate", good).out == ""
+
+
 def test_json_is_asked_for_by_a_variable_too(
     harness: Harness, bad: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
