@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Event"], None]
 FORCED = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupts:
@@ -51,6 +53,8 @@ class Interrupts:
             self._asked = True
             self._say("finishing the folds that run; Ctrl-C again ends at once and loses only these")
             return
+        if os.isatty(sys.stderr.fileno()):
+            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # no context of the bars is left by os._exit
         os._exit(
             FORCED[signal.Signals(number)]
         )  # no worker outlives its driver, and no fold is half recorded
