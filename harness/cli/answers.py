@@ -111,6 +111,7 @@ def describe_export(exported: Exported) -> dict[str, object]:
         "rows": exported.rows,
         "proven_rows": exported.proven,
         "largest_difference": exported.difference,
+        "use": exported.use,
     }
 
 
@@ -126,6 +127,7 @@ def show_export(exported: Exported) -> str:
             f"refit on all {exported.rows} rows, {winner.epochs} epochs (median over folds)",
             f"the pipeline predicts what the harness predicts on {exported.proven} rows "
             f"(largest difference {exported.difference:.1e})",
+            *([exported.use] if exported.use else []),
             f"{exported.folder}",
         )
     )

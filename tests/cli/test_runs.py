@@ -290,5 +290,7 @@ def test_pictures_and_sounds_are_run_and_exported_alike(
     )
     ran = harness("run", "media.yaml", "--allow-path", checkpoint)
     assert ran.code == 0, ran.err
-    assert harness("export", "media", "--task", "kinds", "--out", "model").code == 0
+    exported = harness("export", "media", "--task", "kinds", "--out", "model")
+    assert exported.code == 0
+    assert ("It was trained on clips of 0.1 s" in exported.out) == (modality == "audio")
     assert (tmp_path / "model" / "preprocessor_config.json").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,29 @@ def test_an_empty_folder_is_filled(request: pytest.FixtureRequest, tmp_path: Pat
     assert (
         export_model(build_source(request), make_winner(), tmp_path / "out").folder / "config.json"
     ).exists()
+
+
+def test_a_full_disk_is_a_fault_of_the_storage(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A limit on the size of files, below the weights and above the rest, stands for the disk."""
+    source = build_source(request)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"out: .*Free space") as caught:
+            export_model(source, make_winner(0), tmp_path / "out")  # depth 0 fills no shelf
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_may_not_be_made_is_a_fault_of_the_storage(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    source = replace(build_source(request), spec_json="never read")
+    with pytest.raises(StorageError, match=r"out: .*Move what is in the way"):
+        export_model(source, make_winner(), tmp_path / "file" / "out")
 
 
 def test_a_model_that_predicts_something_else_is_not_kept(
