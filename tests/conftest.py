@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,18 @@ import pytest
 GOOD = ("good", "fine", "lovely", "bright", "warm")
 BAD = ("bad", "dull", "awful", "grim", "cold")
 NEUTRAL = ("the", "film", "was", "and", "plot", "very", "so", "a", "day", "it")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under HARNESS_CI=1 a test that would be skipped fails: what it needs has to be installed there."""
+    report = yield
+    if os.environ.get("HARNESS_CI") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped, and HARNESS_CI=1 allows no skips: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
