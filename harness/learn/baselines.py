@@ -90,7 +90,7 @@ FITS: Mapping[str, Callable[[Bench, Split], Predict]] = {
 
 def _fit_linear(bench: Bench, split: Split, features: np.ndarray, unfitted: Pipeline | None) -> Predict:
     """Fit a logistic or ridge regression, its strength chosen by folds inside the training part."""
-    inner = split_inside(bench, split, folds=INNER_FOLDS)
+    inner = split_inside(bench, split, folds=INNER_FOLDS, purpose=Purpose.STRENGTH)
     scores = [
         _score_inside(bench, split.train, inner, features, _model(bench, unfitted, strength))
         for strength in STRENGTHS
@@ -124,7 +124,7 @@ def _score_inside(
     return float(np.mean(scores)) if scores else 0.0
 
 
-def split_inside(bench: Bench, split: Split, *, folds: int) -> np.ndarray:
+def split_inside(bench: Bench, split: Split, *, folds: int, purpose: Purpose) -> np.ndarray:
     """Return an inner fold for each training row, (training rows,) int64; of few groups there are as many folds."""
     train = split.train
     _, groups = np.unique(bench.groups[train], return_inverse=True)
@@ -133,7 +133,7 @@ def split_inside(bench: Bench, split: Split, *, folds: int) -> np.ndarray:
         groups,
         bench.targets[train] if bench.labels else None,
         folds=min(folds, int(groups.max()) + 1),
-        seed=bench.derive_seed(Purpose.STOPPING, split.repeat, split.fold),
+        seed=bench.derive_seed(purpose, split.repeat, split.fold),
     )
 
 

@@ -61,6 +61,7 @@ class Bench:
     depths: tuple[int, ...]  # all that the suite's arms may freeze at
     shelf: Shelf | None
     manners: dict[int, Manner | None] = field(default_factory=dict)
+    bytes: dict[int, int] = field(default_factory=dict)  # what the activations of all rows take, by depth
     opened: dict[str, Activations] = field(default_factory=dict)
     splits: dict[int, np.ndarray] = field(default_factory=dict)
     features: np.ndarray | None = (
@@ -175,7 +176,8 @@ class Bench:
         if manner is None:
             return None
         states = run_to(self.model, self.trunk, batch, [depth])[depth]
-        if self._count_bytes(states) > self.compute.shelf_bytes:
+        self.bytes[depth] = self._count_bytes(states)
+        if self.bytes[depth] > self.compute.shelf_bytes:
             return None
         fits = self.encoded.padding is None or self._ignores_padding(states, rows, depth, manner)
         return manner if fits else None
@@ -215,9 +217,18 @@ class Bench:
         place = f"d{depth}"
         if place not in self.opened:
             assert self.shelf is not None
-            others = [f"d{other}" for other in self.depths if self.uses_shelf(other)]
+            others = [f"d{other}" for other in self._choose_companions(depth)]
             self.opened[place] = self.shelf.take(self.content, place, others, self._fill)
         return self.opened[place]
+
+    def _choose_companions(self, depth: int) -> list[int]:
+        """Return the other depths to fill in the same pass, the deepest first, as far as the shelf has room."""
+        chosen: list[int] = []
+        for other in sorted(self.depths, reverse=True):
+            if other != depth and self.uses_shelf(other):
+                needed = sum(self.bytes[each] for each in (depth, other, *chosen))
+                chosen += [other] if needed <= self.compute.shelf_bytes else []
+        return chosen
 
     def _fill(self, places: Sequence[str]) -> Rows:
         """Yield every row's activations at the given depths, all from one pass."""

@@ -14,6 +14,7 @@ from torch import nn
 
 from harness import plugins
 from harness.candidate import list_depths, resolve_space
+from harness.errors import DataError
 from harness.examples import group_keys
 from harness.learn.bench import Bench
 from harness.learn.shelf import Shelf
@@ -35,6 +36,9 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
     examples = read_examples(spec, task, base=source.base)
     labels = target.declare_labels(examples.targets)
     folder = find_checkpoint(spec, backbone, base=source.base, offline=source.offline)
+    weights = digest_checkpoint(folder)
+    _refuse_change(f"tasks.{task}", "data", dict(source.data).get(task), examples.digest())
+    _refuse_change(f"backbones.{backbone}", "checkpoint", dict(source.weights).get(backbone), weights)
     modality = find_modality(kind.MODALITY)
     processor = modality.load_processor(folder, spec.tasks[task], examples.inputs)
     encoded = modality.encode(processor, examples.inputs)
@@ -60,12 +64,21 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         protocol=protocol_of(spec, task),
         compute=spec.compute,
         seed=spec.seed,
-        content=_digest_content(digest_checkpoint(folder), spec.compute.precision, encoded),
+        content=_digest_content(weights, spec.compute.precision, encoded),
         identity=examples.digest(),
         stem_frozen=_freezes_stem(spec, backbone, kind),
         depths=_list_all_depths(spec, trunk),
         shelf=_open_shelf(spec, source.cache),
     )
+
+
+def _refuse_change(place: str, what: str, planned: str | None, found: str) -> None:
+    """Raise `DataError` if data or weights are not what the run was planned on: its results must not mix two."""
+    if planned is not None and planned != found:
+        raise DataError(
+            f"{place}: its {what} changed since the run was planned: run the same command again, and what "
+            "depends on the change is new"
+        )
 
 
 def load_adapted(

@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     DROPOUT = 4  # the one purpose that also depends on the study and the trial
     STOPPING = 5
     SAMPLE = 6
+    STRENGTH = 7  # of the baselines' regularization
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

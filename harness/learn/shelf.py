@@ -13,13 +13,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import torch
+
+from harness.record.files import storage_faults
 
 Rows = Iterable[tuple[int, dict[str, np.ndarray]]]
 """(row, place -> the row's activations there, (first axis, …)), each row once."""
@@ -63,7 +65,10 @@ class Shelf:
         the places asked for: the `others`, which further trials will want, are filled in the same pass.
         """
         folder = self._folder(content, place)
-        with _claim(folder.parent):  # flock dies with the process: kill -9 must not leave the shelf claimed
+        with (
+            storage_faults(folder),
+            _claim(folder.parent),
+        ):  # flock dies with the process: kill -9 must not leave the shelf claimed
             if not _whole(folder):
                 absent = [other for other in others if not self._folder(content, other).exists()]
                 self._fill(content, sorted({place, *absent}), fill)
@@ -85,23 +90,23 @@ class Shelf:
             for row, states in fill(places):
                 for place, writer in writers.items():
                     writer.add(row, states[place])
-            self._evict(needed=sum(writer.close() for writer in writers.values()), keep=content)
+            self._evict(content, places, needed=sum(writer.close() for writer in writers.values()))
             for place in places:
                 target = self._folder(content, place)
                 shutil.rmtree(target, ignore_errors=True)  # what was there did not verify
                 (Path(scratch) / place).rename(target)
 
-    def _evict(self, *, needed: int, keep: str) -> None:
+    def _evict(self, content: str, filling: Sequence[str], *, needed: int) -> None:
         """Remove what was used longest ago until `needed` bytes fit; a mapped file lives on until it is closed."""
-        sizes = {
-            entry: _size(entry)
-            for entry in sorted(self._root.glob("*/float*"), key=_last_use)
-            if entry.parent.name != keep
-        }
+        kept = {self._folder(content, place) for place in filling}
+        entries = sorted(set(self._root.glob("*/float*")) - kept, key=_last_use)
+        sizes = {entry: _size(entry) for entry in entries}
         for entry, size in list(sizes.items()):
             if sum(sizes.values()) + needed <= self._limit_bytes:
                 return
-            with suppress(BlockingIOError), _claim(entry.parent, wait=False):  # in use this moment: it stays
+            own = entry.parent.name == content  # which is claimed already
+            claimed = nullcontext() if own else _claim(entry.parent, wait=False)
+            with suppress(BlockingIOError), claimed:  # in use this moment: it stays
                 shutil.rmtree(entry, ignore_errors=True)
                 sizes[entry] -= size
 

@@ -27,6 +27,8 @@ class Source:
     cache: Path  # where the shelf lies
     plugin_folders: tuple[Path, ...] = ()
     offline: bool = True
+    data: tuple[tuple[str, str], ...] = ()  # each task's digest when the run was planned
+    weights: tuple[tuple[str, str], ...] = ()  # each backbone's digest then
 
     def spec(self) -> Spec:
         """Return the spec itself."""
@@ -54,7 +56,10 @@ def read_examples(spec: Spec, task: str, *, base: Path) -> Examples:
     examples: Examples = reader.read(data, base=base, modality=task_type(spec, task).MODALITY)
     if data.take is None:
         return examples
-    return take_sample(examples, data.take, derive_seed(spec.seed, Purpose.SAMPLE, "0"))
+    stratified = plugins.find("targets", task_type(spec, task).TARGET).STRATIFIED
+    return take_sample(
+        examples, data.take, derive_seed(spec.seed, Purpose.SAMPLE, "0"), stratified=stratified
+    )
 
 
 def find_checkpoint(spec: Spec, backbone: str, *, base: Path, offline: bool) -> Path:
@@ -73,9 +78,9 @@ def locate_checkpoint(model: str, revision: str | None, *, base: Path, offline: 
 def _locate(model: str, revision: str | None, *, base: Path, offline: bool) -> Path:
     if model.startswith("asset:"):
         return fetch_asset(model.removeprefix("asset:"), offline=offline)
-    folder = (base / model).expanduser()
+    folder = base / model
     if folder.is_dir():
         return folder
-    if model.startswith((".", "/", "~")):
+    if model.startswith((".", "/")):
         raise ModelError(f"{folder}: there is no such folder")
     return find_hub_snapshot(model, revision=revision, offline=offline)

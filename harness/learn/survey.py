@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import HarnessError, ModelError
-from harness.examples import Examples, Modality, group_keys
+from harness.examples import Examples, Modality, describe_twins, group_keys
 from harness.learn.folds import split_examples
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.model.checkpoint import digest_checkpoint
@@ -67,7 +67,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
         folds=folds,
-        notes=examples.notes,
+        notes=examples.notes + describe_twins(examples),
     )
 
 

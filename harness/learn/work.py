@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 
 from harness import plugins
-from harness.errors import DataError
+from harness.errors import DataError, HarnessError
 from harness.examples import Target
 from harness.learn.baselines import FITS, Split, split_inside
 from harness.learn.bench import Bench
@@ -26,6 +27,7 @@ from harness.learn.sources import Source, task_type
 from harness.record.scores import FoldJob, FoldScore, Predictions
 
 STOPPING_FOLDS = 20  # of the training part: early stopping's share is a number of these
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, in which the system counts resident memory
 WARM_BENCHES = 2  # a bench holds a model and its encoded data; a suite goes through its tasks in turn
 
 
@@ -44,7 +46,10 @@ class _Scorer:
         self._benches: OrderedDict[tuple[str, str], Bench] = OrderedDict()
 
     def score(self, job: FoldJob) -> FoldScore:
-        """Return what one fold came to; divergence and lack of memory are states of it, other faults are raised."""
+        """Return what one fold came to; divergence, lack of memory and unfit data are states of it.
+
+        Raises `HarnessError` where the bench cannot be opened, which no other fold can do either.
+        """
         blank = FoldScore(
             study=job.study,
             trial=job.trial,
@@ -61,6 +66,8 @@ class _Scorer:
             score = _score_fold(bench, job, metrics, blank)
         except Diverged as outcome:
             score = replace(blank, state="diverged", error=str(outcome))
+        except HarnessError as fault:  # of this fit alone; what a bench cannot be opened for ends the run
+            score = replace(blank, state="error", error=str(fault))
         except (MemoryError, RuntimeError) as fault:
             if not _is_out_of_memory(fault):
                 raise
@@ -69,7 +76,7 @@ class _Scorer:
             score,
             fit_s=time.perf_counter() - wall,
             cpu_s=time.process_time() - cpu,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         )
 
     def _open(self, task: str, backbone: str) -> Bench:
@@ -164,7 +171,7 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
 
 def _hold_out(bench: Bench, split: Split, share: float) -> np.ndarray:
     """Mark the share of the training part that chooses the epochs, (training rows,) bool, in whole groups."""
-    inner = split_inside(bench, split, folds=STOPPING_FOLDS)
+    inner = split_inside(bench, split, folds=STOPPING_FOLDS, purpose=Purpose.STOPPING)
     folds = int(inner.max()) + 1
     if folds == 1:
         raise DataError(

@@ -40,11 +40,15 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
             f"{folder}: its feature extractor cannot be loaded: {str(error).splitlines()[0]}"
         ) from error
     rate = processor.sampling_rate
-    seconds = getattr(task, "clip_seconds", None) or max(len(_decode(item, rate)) for item in inputs) / rate
+    limit_s = getattr(task, "clip_seconds", None)
+    seconds = limit_s or max(len(_decode(item, rate)) for item in inputs) / rate
     if "Whisper" in type(processor).__name__:
-        return _shorten_whisper(folder, processor, seconds)
-    if "AST" not in type(processor).__name__:  # an AST reads a spectrogram of its own fixed width
+        processor = _shorten_whisper(folder, processor, seconds)
+    elif "AST" not in type(processor).__name__:  # an AST reads a spectrogram of its own fixed width
         processor.clip_samples = math.ceil(seconds * rate)
+        return processor
+    if limit_s is not None:
+        processor.cut_samples = math.ceil(limit_s * rate)
     return processor
 
 
@@ -70,11 +74,12 @@ def present(processor: Any, item: Input, scratch: Path) -> object:
 
 def describe_use(processor: Any) -> str:
     """Return what who gives sounds to the exported pipeline has to know; nothing for an extractor that pads itself."""
-    samples = getattr(processor, "clip_samples", None)
+    cut = getattr(processor, "cut_samples", None)
+    samples = getattr(processor, "clip_samples", cut)
     if samples is None:
         return ""
     clips = f"clips of {samples / processor.sampling_rate:g} s ({samples} samples at {processor.sampling_rate} Hz)"
-    if processor.return_attention_mask:
+    if cut is not None or processor.return_attention_mask:
         return f"It was trained on {clips} at most: cut longer ones."
     return f"It was trained on {clips} and hears padding: cut longer ones, fill shorter ones with zeros at the end."
 
@@ -140,13 +145,13 @@ def _shorten_whisper(folder: Path, processor: Any, seconds: float) -> Any:
 
 
 def _fit(processor: Any, sound: np.ndarray) -> np.ndarray:
-    """Cut a sound to the task's width; fill it with silence where the model is not told what is padding.
+    """Cut a sound to the task's width; fill it with silence where nothing pads it and no mask tells the model.
 
     Filled before it is normalised, as a pipeline normalises what it is given.
     """
     samples = getattr(processor, "clip_samples", None)
     if samples is None:
-        return sound
+        return sound[: getattr(processor, "cut_samples", None)]  # a spectrogram's extractor pads by itself
     missing = 0 if processor.return_attention_mask else max(0, samples - len(sound))
     return np.pad(sound[:samples], (0, missing))
 

@@ -254,7 +254,9 @@ def _make_folds(found: Found) -> None:
     if found.roles is not None and found.roles.group is None:
         examples = replace(examples, groups=None)
     if found.take is not None:
-        examples = take_sample(examples, found.take, derive_seed(SEED, Purpose.SAMPLE, "0"))
+        examples = take_sample(
+            examples, found.take, derive_seed(SEED, Purpose.SAMPLE, "0"), stratified=target.STRATIFIED
+        )
     targets = target.encode(examples.targets, target.declare_labels(examples.targets))
     protocol = Protocol(folds=found.folds)
     classes = targets if target.STRATIFIED else None

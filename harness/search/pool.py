@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.errors import HarnessError, StorageError
+from harness.errors import HarnessError
 from harness.record.scores import FoldJob, FoldScore
 
 Scorer = Callable[[FoldJob], FoldScore]
@@ -241,10 +241,10 @@ def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
 
 
 def _score_safely(scorer: Scorer, job: FoldJob) -> FoldScore:
-    """Return a fold's score, whatever happens to it but a storage fault: that one ends the run."""
+    """Return a fold's score, whatever happens to it but what a person must mend: that ends the run."""
     try:
         score = scorer(job)
-    except StorageError:
+    except HarnessError:
         raise
     except Exception as fault:  # noqa: BLE001  # one fold's fault must not end the suite; the fault is recorded
         return failed_score(job, fault)

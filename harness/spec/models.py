@@ -72,8 +72,8 @@ class Compute(Keys):
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
     """How many folds run at once; `auto` is one for each core or share of a GPU, but no more than one for each 24 fits
     that are left, for starting one takes seconds. One worker runs in the harness's own process."""
-    threads: Annotated[int, Field(ge=1)] | None = None
-    """Threads of a worker; cores divided by workers where none is given."""
+    threads: Annotated[int, Field(ge=1)] = 1
+    """Threads of a worker; more than idle cores make a fit many times slower."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
     """GPUs that each worker claims; below 1 several workers share one."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"

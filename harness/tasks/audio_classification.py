@@ -21,4 +21,5 @@ class Options(TaskOptions):
     type: Literal["audio-classification"]
     """The task type's name."""
     clip_seconds: Annotated[float, Field(gt=0, le=600)] | None = None
-    """Clips are cut or padded to this length; the longest clip's where none is given."""
+    """Clips are cut or padded to this length; the longest clip's where none is given. Whisper pads to whole seconds, an
+    AST to its own width."""

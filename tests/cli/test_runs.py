@@ -241,20 +241,6 @@ def test_ctrl_c_lets_the_running_fold_end_and_the_same_command_goes_on(
     assert suite.folds() == FITS
 
 
-@pytest.mark.parametrize(("limit", "threads"), [("1", 1), ("", 64), ("100", 64), ("many", 64)])
-def test_threads_of_a_worker_stay_within_what_the_environment_allows(
-    limit: str, threads: int, suite: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from harness import suite as composed
-    from harness.spec.load import load_spec
-
-    monkeypatch.setattr(composed, "_count_cores", lambda: 128)
-    monkeypatch.setenv("OMP_NUM_THREADS", limit)
-    spec = load_spec(suite.spec, overrides=["compute={workers: 2}"])
-    assert composed.count_threads(spec, 2) == threads
-    assert composed.count_threads(load_spec(suite.spec), 2) == 1  # as the spec says
-
-
 def test_a_spec_of_init_runs_as_it_is(harness: Harness, tmp_path: Path, tiny_bert: Path) -> None:
     rows = [
         f"the film was {'good' if row % 2 else 'bad'} {row},{'pos' if row % 2 else 'neg'}"

@@ -18,6 +18,7 @@ from harness.errors import ModelError
 from harness.learn.baselines import FITS, STRENGTHS, Split, split_inside
 from harness.learn.bench import Bench
 from harness.learn.features import compute_features, pool
+from harness.learn.seeds import Purpose
 from tests.learn.tiny import MATERIALS, all_rows, build_source, make_candidate, open_tiny
 
 Open = Callable[..., Bench]
@@ -156,7 +157,7 @@ def test_generic_is_the_nearest_class_mean_or_a_ridge(open_kind: Open, kind: str
 def choose(bench: Bench, split: Split, features: np.ndarray, steps: list[object]) -> np.ndarray:
     """Return the predictions of a linear model whose strength scored best on three inner folds."""
     targets, train = bench.targets, split.train
-    inner = split_inside(bench, split, folds=3)
+    inner = split_inside(bench, split, folds=3, purpose=Purpose.STRENGTH)
 
     def model(strength: float) -> object:
         last = LogisticRegression(C=strength, max_iter=1000) if bench.labels else Ridge(alpha=strength)

@@ -69,17 +69,28 @@ print(json.dumps(said))
 
 def test_a_fault_that_the_scorer_did_not_catch_is_the_folds_and_not_the_pools() -> None:
     def score(job: FoldJob) -> FoldScore:
-        raise DataError("row 7:\nis bad\nvery\nbad")
+        raise KeyError("row 7:\nis bad\nvery\nbad")
 
     pool = LocalPool(lambda: score)
     pool.submit(JOB)
     assert pool.idle() == ()
     ((job, answer),) = pool.wait(1.0)
     assert (job, answer.key, answer.state) == (JOB, JOB.key, "error")
-    assert answer.error == "DataError: row 7:\nis bad\nvery"
+    assert answer.error is not None
+    assert answer.error.startswith("KeyError: 'row 7:")
     assert pool.idle() == (("t", "b"),)
     assert pool.wait(1.0) == []
     pool.close()
+
+
+def test_what_a_person_must_mend_ends_the_run() -> None:
+    def score(job: FoldJob) -> FoldScore:
+        raise DataError("row 7 is bad")
+
+    pool = LocalPool(lambda: score)
+    pool.submit(JOB)
+    with pytest.raises(DataError, match="row 7 is bad"):
+        pool.wait(1.0)
 
 
 def test_the_local_pool_does_not_load_ray() -> None:
