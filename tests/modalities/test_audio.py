@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from harness.errors import ModelError
 from harness.examples import Media
@@ -95,6 +96,29 @@ def test_whisper_is_shortened_to_whole_seconds(tmp_path: Path) -> None:
         ModelError, match=r"longer than the 30 s that .* hears: set clip_seconds to at most 30"
     ):
         audio.load_processor(tmp_path, options(31), ())
+
+
+@pytest.mark.parametrize(
+    "extractor",
+    [transformers.WhisperFeatureExtractor(), transformers.ASTFeatureExtractor(num_mel_bins=32)],
+    ids=["whisper", "ast"],
+)
+def test_what_is_beyond_clip_seconds_is_not_heard_by_a_spectrogram(
+    extractor: transformers.SequenceFeatureExtractor, tmp_path: Path
+) -> None:
+    extractor.save_pretrained(tmp_path)
+    noise = np.random.default_rng(1).normal(0, 0.1, 32_000)
+    longer = Media(data=encode_sound(noise, rate=16_000), name="longer.wav")
+    cut = Media(data=encode_sound(noise[:8000], rate=16_000), name="cut.wav")
+    processor = audio.load_processor(tmp_path, options(0.5), [longer])
+    (values,) = audio.encode(processor, [longer, cut]).columns.values()
+    assert np.array_equal(values[0], values[1])
+    whole = audio.load_processor(tmp_path, options(), [longer])
+    (values,) = audio.encode(whole, [longer, cut]).columns.values()
+    assert not np.array_equal(values[0], values[1])
+    assert "clips of 0.5 s (8000 samples at 16000 Hz) at most: cut longer ones" in audio.describe_use(
+        processor
+    )
 
 
 def test_the_classical_description_is_the_same_at_any_rate() -> None:
