@@ -76,10 +76,6 @@ class Ledger:
         """Return all that the ledger says at this moment."""
         return History(trials=dict(self._trials), damage=self._damage)
 
-    def knows_fold(self, key: tuple[str, int, int, int]) -> bool:
-        """Tell whether a fold is durable."""
-        return key in self._keys
-
     def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
         """Append that a trial was proposed; a trial that is known stays as it is."""
         if (study, trial) not in self._trials:

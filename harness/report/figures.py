@@ -35,11 +35,6 @@ def show_estimate(value: float | None, low: float | None, high: float | None, bo
     return f"{show_score(value, bounds)} {show_interval(low, high, bounds)}".rstrip()
 
 
-def show_gap(value: float | None, bounds: Bounds) -> str:
-    """Return a difference of scores to two digits."""
-    return show_score(value, bounds, digits=2)
-
-
 def show_rank(value: float | None) -> str:
     """Return a mean rank to one digit."""
     return NOTHING if value is None else f"{value:.1f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
@@ -68,12 +68,6 @@ def tagged_types(annotation: Type) -> dict[str, Type]:
 def is_model(annotation: Type) -> bool:
     """Return whether an annotation is a part of a spec with keys of its own."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def word_options(annotation: Type) -> list[str]:
-    """Return the words of a `Literal`."""
-    inner = strip(annotation)
-    return [str(word) for word in get_args(inner)] if _origin(inner) is Literal else []
 
 
 def homes_of(key: str, model: type[BaseModel]) -> Iterator[str]:
