@@ -25,7 +25,9 @@ def test_by_expectation(): assert False
 """
 
 
-@pytest.mark.parametrize(("value", "code", "says"), [("1", 1, "1 xfailed, 2 errors"), ("0", 0, "2 skipped, 1 xfailed")])
+@pytest.mark.parametrize(
+    ("value", "code", "says"), [("1", 1, "1 xfailed, 2 errors"), ("0", 0, "2 skipped, 1 xfailed")]
+)
 def test_a_skip_is_a_failure_where_everything_has_to_be_installed(
     tmp_path: Path, value: str, code: int, says: str
 ) -> None:
