@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+import huggingface_hub.constants  # noqa: F401 - it reads its settings once: before a verb with --offline sets them
 import numpy as np
 import pytest
 
@@ -24,6 +25,19 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: skipped, and HARNESS_CI=1 allows no skips: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _hub_as_before() -> Generator[None]:
+    """Give the hub's libraries back what `--offline` told them: a verb is one process, a session of tests is many."""
+    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")
