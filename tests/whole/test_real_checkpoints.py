@@ -83,6 +83,7 @@ def build(
         "compute": {"shelf": shelf},
     }
     text = spec_model().model_validate_json(json.dumps(spec)).model_dump_json()
+    fetch_asset(quick.task["data"]["asset"], offline=False)
     return Source(spec_json=text, base=folder, cache=folder / "cache", offline=False)
 
 
