@@ -5,7 +5,7 @@ HarnessError
 ├── EnvironmentFault     3  something outside is missing or unusable: nothing trained
 │   ├── AssetError       3  an asset is absent, unreachable or not the bytes that were promised
 │   ├── DataError        3  rows of the user's data cannot be used as they are
-│   └── ModelError       3  a checkpoint cannot be loaded safely
+│   └── ModelError       3  a checkpoint cannot be loaded safely, or its winner cannot be refitted
 └── StorageError         4  the results folder is full, read-only, corrupt or claimed: acknowledged state is safe
 
 Anything else that escapes is a bug of ours (exit code 70) and shows its traceback.
@@ -64,7 +64,7 @@ class DataError(EnvironmentFault):
 
 
 class ModelError(EnvironmentFault):
-    """A checkpoint cannot be loaded, or not safely."""
+    """A checkpoint cannot be loaded, or not safely, or a candidate diverges when it is refitted."""
 
 
 class StorageError(HarnessError):

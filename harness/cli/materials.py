@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, NoColor, Offline, answer, app, open_screen
+from harness.cli.app import Json, NoColor, Offline, Plugins, answer, app, know_plugins, open_screen
 
 assets_app = typer.Typer(
     help="Real checkpoints and data that ordinary packages carry.",
@@ -58,11 +58,12 @@ def layers(
     from harness.cli.answers import describe_layers, show_layers
     from harness.suite import inspect_layers
 
-    found = inspect_layers(model, offline=offline)
+    screen = open_screen(no_color=no_color)
+    found = inspect_layers(model, offline=offline, progress=screen)
     if json:
         answer(describe_layers(found))
     else:
-        open_screen(no_color=no_color).print(show_layers(found))
+        screen.print(show_layers(found))
     return 0
 
 
@@ -93,7 +94,7 @@ def fetch(
     screen = open_screen()
     if not offline and (size := download_size(names)):
         screen.say(f"fetching {size / 1e6:.0f} MB from the package index")
-    folders = {name: str(fetch_asset(name, offline=offline, progress=screen.say)) for name in names}
+    folders = {name: str(fetch_asset(name, offline=offline, progress=screen)) for name in names}
     if json:
         answer({"folders": folders})
     else:
@@ -102,14 +103,38 @@ def fetch(
 
 
 @app.command()
+def selfcheck(
+    quick: Annotated[bool, typer.Option("--quick", help="Simulate less: seconds, not minutes.")] = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Prove the harness's own statistics on data whose truth is known, offline; exit code 1 if a figure is off."""
+    from harness.cli.answers import describe_finding, show_finding
+    from harness.selfcheck import check_statistics
+
+    screen = open_screen(no_color=no_color)
+    findings = []
+    for finding in check_statistics(quick=quick):
+        findings.append(finding)
+        if not json:
+            screen.print(show_finding(finding, screen.width))
+    ok = all(finding.ok for finding in findings)
+    if json:
+        answer({"ok": ok, "findings": [describe_finding(finding) for finding in findings]})
+    return 0 if ok else 1
+
+
+@app.command()
 def schema(
     reference: Annotated[
         bool, typer.Option("--reference", help="The reference as Markdown instead.")
     ] = False,
+    plugins: Plugins = None,
 ) -> int:
     """Print the JSON schema of specs, for editors that complete and check YAML."""
     from harness.spec.reference import spec_reference
     from harness.spec.schema import schema_text
 
+    know_plugins(plugins)
     sys.stdout.write(spec_reference() if reference else schema_text())
     return 0

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from harness.cli.descendants import end_descendants
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -22,7 +24,10 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupts:
-    """Ctrl-C once lets running folds finish; twice, or SIGTERM, ends the process at once: what is durable stays."""
+    """Ctrl-C once lets running folds finish; twice, or SIGTERM, ends the process at once: what is durable stays.
+
+    Before folds run, in a download say, Ctrl-C raises KeyboardInterrupt as ever: nothing is worth waiting for.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -34,17 +39,19 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in FORCED}
-        self.listen()
+        signal.signal(signal.SIGTERM, self._hear)
         return self
 
     def listen(self) -> None:
-        """Take the signals, again after a library took them."""
+        """Take the signals, for folds run from now on; a library may have taken them."""
         for number in FORCED:
             signal.signal(number, self._hear)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
+            _end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, from when it starts until `listen`
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -53,11 +60,15 @@ class Interrupts:
             self._asked = True
             self._say("finishing the folds that run; Ctrl-C again ends at once and loses only these")
             return
-        if os.isatty(sys.stderr.fileno()):
-            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # no context of the bars is left by os._exit
-        os._exit(
-            FORCED[signal.Signals(number)]
-        )  # no worker outlives its driver, and no fold is half recorded
+        _end(number)
+
+
+def _end(number: int) -> NoReturn:
+    """End this process and all below it at once; no fold is half recorded."""
+    if os.isatty(sys.stderr.fileno()):
+        os.write(sys.stderr.fileno(), SHOW_CURSOR)  # no context of the bars is left by os._exit
+    end_descendants()  # Ray's agents would outlive this process by a hundred seconds
+    os._exit(FORCED[signal.Signals(number)])
 
 
 @contextmanager

@@ -24,6 +24,12 @@ from harness.cli.app import (
     read_spec,
 )
 
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", envvar="HARNESS_WORKERS", min=1, help="Folds at once; 1 needs no Ray."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="HARNESS_QUIET", help="No progress.")]
+
 
 @app.command()
 def validate(
@@ -61,7 +67,7 @@ def plan(
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
-    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline, say=screen.say)
+    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline, progress=screen)
     if json:
         answer(describe_prospect(prospect))
     else:
@@ -74,16 +80,15 @@ def run(
     spec_file: SpecFile,
     overrides: Overrides = None,
     results: Results = Path("results"),
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", envvar="HARNESS_WORKERS", min=1, help="Folds at once; 1 needs no Ray."),
-    ] = None,
+    workers: Workers = None,
+    reopen_test: Annotated[
+        bool,
+        typer.Option("--reopen-test", help="Score winners that later trials made on what is locked away."),
+    ] = False,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", envvar="HARNESS_QUIET", help="No progress.")
-    ] = False,
+    quiet: Quiet = False,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
@@ -96,7 +101,7 @@ def run(
 
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
     spec = read_spec(spec_file, given, allow_path, plugins)
-    screen = open_screen(no_color=no_color)
+    screen = open_screen(no_color=no_color, quiet=quiet)
     with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
         ended = run_suite(
             spec,
@@ -104,7 +109,8 @@ def run(
             results=results,
             offline=offline,
             text=spec_file.read_bytes(),
-            say=screen.say,
+            reopen_test=reopen_test,
+            progress=screen,
             stop=interrupts.asked,
             watch=watch,
         )
@@ -151,30 +157,59 @@ def rank(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="RUN_A", help="The run that is measured against.")],
+    second: Annotated[str, typer.Argument(metavar="RUN_B", help="The run that must not be worse.")],
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", min=0.0, help="How much worse is no matter, in the metric's own unit."),
+    ] = 0.01,
+    results: Results = Path("results"),
+    plugins: Plugins = None,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Compare two runs cell by cell on the examples that they share; exit code 1 if any cell has regressed."""
+    from harness.report import changes as report_changes
+    from harness.suite import compare_runs, find_run
+
+    know_plugins(plugins)
+    screen = open_screen(no_color=no_color)
+    folders = [find_run(name, results=results) for name in (first, second)]
+    changes = compare_runs(*folders, tolerance=tolerance)
+    if json:
+        answer(report_changes.describe(changes))
+    else:
+        screen.print(report_changes.render(changes, width=screen.width))
+    return 1 if changes.regressions else 0
+
+
+@app.command()
 def report(
     run_name: RunName,
     results: Results = Path("results"),
     form: Annotated[
-        Literal["terminal", "markdown", "csv", "json"], typer.Option("--format", help="What to print.")
+        Literal["terminal", "markdown", "csv", "json", "latex", "html"],
+        typer.Option("--format", help="What to print."),
     ] = "terminal",
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
     """Write a run's tables again from its ledger, and print one of them."""
-    from harness.report import csv, markdown, terminal
-    from harness.report import json as report_json
+    from harness.report import terminal
+    from harness.report.write import FILES
     from harness.suite import find_run, report_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
-    comparison = report_run(find_run(run_name, results=results))
-    writers = {"markdown": markdown.render, "csv": csv.render, "json": report_json.render}
+    folder = find_run(run_name, results=results)
+    comparison = report_run(folder)
     form = "json" if json else form
     if form == "terminal":
         screen.print(terminal.render(comparison, width=screen.width))
     else:
-        typer.echo(writers[form](comparison), nl=False)
+        typer.echo((folder / FILES[form]).read_text(encoding="utf-8"), nl=False)
     return 0
 
 
@@ -198,7 +233,14 @@ def export(
     from harness.suite import export_model, find_run
 
     know_plugins(plugins)
-    exported = export_model(find_run(run_name, results=results), task=task, arm=arm, out=out, offline=offline)
+    exported = export_model(
+        find_run(run_name, results=results),
+        task=task,
+        arm=arm,
+        out=out,
+        offline=offline,
+        progress=open_screen(),
+    )
     if json:
         answer(describe_export(exported))
     else:

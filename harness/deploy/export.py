@@ -100,13 +100,7 @@ def _compare_with_pipeline(bench: Bench, kind: ModuleType, folder: Path, rows: n
     worst = 0.0
     for row, mine in zip(rows, ours, strict=True):
         given = modality.present(bench.processor, bench.examples.inputs[row], folder.parent)
-        answers = run(given, top_k=None, **settings)
-        scores = {answer["label"]: answer["score"] for answer in answers}
-        theirs = (
-            np.array([scores[label] for label in bench.labels])
-            if bench.labels
-            else np.array(list(scores.values()))
-        )
+        theirs = bench.target.read_pipeline(run(given, top_k=None, **settings), bench.labels)
         worst = max(worst, float(np.abs(theirs - mine).max()))
     return worst
 

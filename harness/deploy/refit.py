@@ -8,8 +8,10 @@ from statistics import median_low
 import numpy as np
 
 from harness.candidate import Candidate
+from harness.errors import ModelError
 from harness.learn.bench import Bench
 from harness.learn.fit import Seeds, fit_candidate
+from harness.learn.loop import Diverged, compute_logits
 from harness.learn.opening import open_bench
 from harness.learn.seeds import Purpose
 from harness.learn.sources import Source
@@ -32,7 +34,10 @@ class Winner:
 
 
 def refit_winner(source: Source, winner: Winner) -> Bench:
-    """Train the winner on all rows; the model on the returned bench is the result, in eval mode."""
+    """Train the winner on all rows; the model on the returned bench is the result, in eval mode.
+
+    Raises `ModelError` where the training diverges, which it may though no fold did: all rows are more rows.
+    """
     bench = open_bench(source, winner.task, winner.backbone)
     rows = np.arange(len(bench.examples))
     candidate = replace(winner.candidate, epochs=winner.epochs, patience=None)
@@ -41,7 +46,15 @@ def refit_winner(source: Source, winner: Winner) -> Bench:
         order=bench.derive_seed(Purpose.ORDER),
         dropout=bench.derive_seed(Purpose.DROPOUT),
     )
-    with fit_candidate(bench, candidate, rows, seeds):
-        pass
+    try:
+        with fit_candidate(bench, candidate, rows, seeds) as fitted:
+            logits = compute_logits(bench.model, fitted.forward, rows, bench.lengths)
+        if not np.isfinite(logits).all():
+            raise Diverged(f"predictions not finite after {fitted.trained.steps} steps")
+    except Diverged as outcome:
+        raise ModelError(
+            f"{winner.task}: the winner of arm '{winner.arm}' diverges when it is refitted on all rows: {outcome}. "
+            "Export another arm with --arm, or search lower learning rates and run the suite again."
+        ) from outcome
     bench.model.eval()
     return bench

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from harness.judge.comparison import Cell, TrialCounts
-from harness.judge.stats import corrected_resampled_t
+from harness.judge.cheaper import find_cheaper
+from harness.judge.comparison import Bagged, Cell, TrialCounts
+from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
+from harness.judge.stats import BBC, bbc_cv_metric, summarise_bags
+from harness.judge.tested import add_test, bootstrap, keep_finite
+from harness.judge.whole import Whole, find_whole, mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
 from harness.record.means import mean_score
-from harness.record.scores import FoldScore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Whole:
-    """A complete trial: all of its folds, and the scores of those on which the metric is defined."""
-
-    record: TrialRecord
-    folds: tuple[FoldScore, ...]
-    scores: tuple[float, ...]
-    mean: float
-    parameters: int | None
-
-
-def build_cell(study: Study, trials: Sequence[TrialRecord], bounds: tuple[float, float]) -> Cell:
-    """Return the cell of a study, given its trials and the ends of its metric's range."""
-    whole = [found for record in trials if (found := _complete(study, record))]
+def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | None, read: Read) -> Cell:
+    """Return the cell of a study, given its trials; without `measure` or predictions nothing is corrected."""
+    whole = [found for record in trials if (found := find_whole(study, record))]
     cell = Cell(
         study=study.id,
         task=study.task,
@@ -42,31 +35,24 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], bounds: tuple[float,
     )
     if not whole:
         return replace(cell, note=_explain_missing(study, trials))
-    best = min(whole, key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
-    return _fill(cell, best, study, bounds)
+    whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
+    return add_test(_score(cell, whole, study, measure, read), trials, measure, read)
 
 
-def _complete(study: Study, record: TrialRecord) -> _Whole | None:
-    """Return a trial that has every fold of every repeat and a score, None for any other."""
-    if record.state != "complete":
-        return None
-    fitted = {fold.key: fold for fold in record.folds if fold.state == "ok" and fold.valid_score is not None}
-    folds = tuple(fitted[key] for key in sorted(fitted))
-    mean = mean_score(folds)
-    if len(folds) < study.folds * study.repeats or mean is None or not math.isfinite(mean):
-        return None
-    counts = [fold.trainable_parameters for fold in folds if fold.trainable_parameters is not None]
-    scores = (fold.valid_score for fold in folds if fold.valid_score is not None)
-    return _Whole(
-        record=record,
-        folds=folds,
-        scores=tuple(score for score in scores if not math.isnan(score)),
-        mean=mean,
-        parameters=max(counts, default=None),
-    )
+def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read) -> Cell:
+    """Return the cell with its score: corrected, as far as there is anything to correct it with."""
+    if measure is None:
+        return _average(
+            cell, whole[0], study, "this process does not know its metric: give the run's --plugins"
+        )
+    records = [trial.record for trial in whole]
+    evidence = gather_evidence(records, repeat=0, read=read, target=measure.target)
+    if evidence is None:
+        return _average(cell, whole[0], study, "its predictions cannot be read")
+    return _correct(cell, whole, evidence, study, measure)
 
 
-def _preference(trial: _Whole, *, higher_is_better: bool) -> tuple[int, float, float, int]:
+def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, float, int]:
     """Return what orders trials, best first: defined folds, score, fewer trainable parameters, lower number.
 
     A trial whose metric is undefined on a fold, where another's is not, is not compared on the folds it chose.
@@ -77,48 +63,176 @@ def _preference(trial: _Whole, *, higher_is_better: bool) -> tuple[int, float, f
     return (-len(trial.scores), float(f"{badness:.12g}"), parameters, trial.record.trial)
 
 
-def _fill(cell: Cell, best: _Whole, study: Study, bounds: tuple[float, float]) -> Cell:
-    train = _mean([fold.train_score for fold in best.folds])
+def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Study, measure: Measure) -> Cell:
+    """Return the cell with the bias-corrected score of the study's best trial; of a tie the preferred one is best."""
+    correct = partial(_run_bags, evidence, measure, study)
+    bagged = correct(evidence.predictions)
+    if bagged.chosen < 0:
+        return replace(cell, note="the metric is undefined on the predictions of every trial")
+    best = _choose_confirmed(whole, study) or whole[bagged.chosen]
+    described = replace(
+        _describe_choice(cell, whole, best, evidence, bagged, study),
+        deploy=find_cheaper(whole, best, evidence, bagged, correct, study),
+        bagged=_keep_bags(bagged, whole),
+        frozen=_bag_some(whole, evidence, correct, bagged, of=lambda trial: not _trains(trial, study)),
+        tuned=_bag_some(whole, evidence, correct, bagged, of=lambda trial: _trains(trial, study)),
+    )
+    direction = 1 if study.higher_is_better else -1
+    if len(whole) > 1 and math.isfinite(bagged.estimate):
+        return replace(
+            described,
+            score=bagged.estimate,
+            low=bagged.low,
+            high=bagged.high,
+            raw_best=bagged.raw_best,
+            optimism=direction * (bagged.raw_best - bagged.estimate),
+        )
+    interval = (
+        summarise_bags(bagged.inside) if len(whole) == 1 else bootstrap(evidence, measure, bagged.chosen)
+    )
+    return replace(
+        described,
+        score=bagged.raw_best,
+        low=keep_finite(interval.low),
+        high=keep_finite(interval.high),
+        raw_best=bagged.raw_best,
+        optimism=0.0,
+    )
+
+
+def _run_bags(evidence: Evidence, measure: Measure, study: Study, predictions: Sequence[np.ndarray]) -> BBC:
+    """Return what bags say of some of a study's trials; examples count by their own weights."""
+
+    def metric(predicted: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
+        return measure.score(predicted, targets, counts * evidence.weights)
+
+    return bbc_cv_metric(
+        predictions,
+        evidence.targets,
+        metric,
+        higher_is_better=study.higher_is_better,
+        groups=evidence.groups,
+    )
+
+
+def _describe_choice(
+    cell: Cell, whole: Sequence[Whole], best: Whole, evidence: Evidence, bagged: BBC, study: Study
+) -> Cell:
+    """Return the cell with all that is known of the trial that won, by confirmation where there was one."""
+    described = replace(
+        _describe(cell, best, study),
+        evidence=replace(evidence, predictions=(evidence.predictions[whole.index(best)],)),
+        seed_sd=_measure_seeds(whole, study),
+    )
+    if best is whole[bagged.chosen]:
+        return described
+    told = (
+        f"trial {best.record.trial} won the confirmation; the score is that of choosing by the search alone"
+    )
+    return replace(described, note="; ".join(filter(None, (described.note, told))))
+
+
+def _choose_confirmed(whole: Sequence[Whole], study: Study) -> Whole | None:
+    """Return the confirmed trial with the best mean over all of its folds, None where none is confirmed."""
+    if study.confirm is None:
+        return None
+    needed = study.confirm.repeats * study.folds
+    confirmed = [trial for trial in whole if len(trial.further) >= needed]
+    sign = 1 if study.higher_is_better else -1
+    means = [mean_score((*trial.folds, *trial.further)) for trial in confirmed]
+    ranked = [sign * mean if mean is not None else -math.inf for mean in means]
+    return confirmed[int(np.argmax(ranked))] if confirmed else None
+
+
+def _measure_seeds(whole: Sequence[Whole], study: Study) -> float | None:
+    """Return the standard deviation that the training seed alone makes: the same trials on the same folds, twice."""
+    squares = []
+    for trial in whole:
+        first = {fold.fold: fold.valid_score for fold in trial.folds if fold.repeat == 0}
+        again = {fold.fold: fold.valid_score for fold in trial.further if fold.repeat == study.repeats}
+        differences = [_number(first.get(fold)) - _number(score) for fold, score in again.items()]
+        squares += [difference**2 / 2 for difference in differences if math.isfinite(difference)]
+    return math.sqrt(math.fsum(squares) / len(squares)) if squares else None
+
+
+def _trains(trial: Whole, study: Study) -> bool:
+    """Say whether a trial trains any block."""
+    candidate = trial.record.candidate
+    return candidate is not None and candidate.freeze_depth < study.blocks
+
+
+def _bag_some(
+    whole: Sequence[Whole],
+    evidence: Evidence,
+    correct: Callable[[Sequence[np.ndarray]], BBC],
+    bagged: BBC,
+    *,
+    of: Callable[[Whole], bool],
+) -> Bagged | None:
+    """Return the bags of some of a study's trials, None where it has none of them."""
+    places = [place for place, trial in enumerate(whole) if of(trial)]
+    if not places:
+        return None
+    if len(places) == len(whole):
+        return _keep_bags(bagged, whole)
+    return _keep_bags(
+        correct([evidence.predictions[place] for place in places]), [whole[place] for place in places]
+    )
+
+
+def _keep_bags(bagged: BBC, whole: Sequence[Whole]) -> Bagged:
+    candidates = [trial.record.candidate for trial in whole]
+    depths = np.array([-1 if each is None else each.freeze_depth for each in candidates])
+    picked = bagged.picked.astype(np.int64)
+    return Bagged(
+        inside=bagged.inside,
+        outside=bagged.outside,
+        depth=np.where(picked < 0, -1, depths[picked]),
+    )
+
+
+def _average(cell: Cell, best: Whole, study: Study, reason: str) -> Cell:
+    """Return the cell with the mean of the best trial's folds: nothing but the ledger is left to judge by."""
+    described = _describe(cell, best, study)
+    note = "; ".join(filter(None, (described.note, f"{reason}: the mean over folds, not corrected")))
+    return replace(described, score=best.mean, raw_best=best.mean, note=note)
+
+
+def _describe(cell: Cell, best: Whole, study: Study) -> Cell:
+    """Return the cell with all that is known of its best trial but the score."""
+    train = mean_known([fold.train_score for fold in best.folds])
     direction = 1 if study.higher_is_better else -1
     candidate = best.record.candidate
-    filled = replace(
+    return replace(
         cell,
-        score=best.mean,
-        raw_best=best.mean,
         train_score=train,
         gap=None if train is None else direction * (train - best.mean),
+        fold_gaps=tuple(
+            direction * (_number(fold.train_score) - _number(fold.valid_score)) for fold in best.folds
+        ),
+        fold_scores=tuple(_number(fold.valid_score) for fold in best.folds),
+        fold_sd=float(np.std(best.scores, ddof=1)) if len(best.scores) > 1 else None,
         depth=None if candidate is None else candidate.freeze_depth,
         trainable_parameters=best.parameters,
-        fit_s=_mean([fold.fit_s for fold in best.folds]),
+        fit_s=mean_known([fold.fit_s for fold in best.folds]),
         trial=best.record.trial,
         candidate=candidate,
-        note=_remark(cell, best, study),
-    )
-    if len(best.scores) < 2:
-        return filled
-    test = corrected_resampled_t(best.scores, test_over_train=1 / (study.folds - 1))
-    return replace(
-        filled,
-        low=max(test.low, bounds[0]),
-        high=min(test.high, bounds[1]),
-        fold_sd=float(np.std(best.scores, ddof=1)),
+        note=_remark(cell, study),
     )
 
 
-def _remark(cell: Cell, best: _Whole, study: Study) -> str:
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _remark(cell: Cell, study: Study) -> str:
     """Return what a reader of the score must know besides."""
     trials = cell.trials
     counts = ((trials.pruned, "pruned"), (trials.failed, "failed"))
     left_out = " and ".join(f"{count} {state}" for count, state in counts if count)
-    undefined = len(best.folds) - len(best.scores)
-    remarks = []
-    if left_out and study.kind == "arm":
-        remarks.append(f"{left_out} of {trials.ok + trials.pruned + trials.failed} trials, not in the score")
-    if undefined:
-        remarks.append(f"the metric is undefined on {undefined} of {len(best.folds)} folds, not in the score")
-    if len(set(best.scores)) == 1 and len(best.scores) > 1:
-        remarks.append("all folds have the same score: an interval without width says nothing")
-    return "; ".join(remarks)
+    if not left_out or study.kind != "arm":
+        return ""
+    return f"{left_out} of {trials.ok + trials.pruned + trials.failed} trials, not in the score"
 
 
 def _explain_missing(study: Study, trials: Sequence[TrialRecord]) -> str:
@@ -144,9 +258,3 @@ def _explain_missing(study: Study, trials: Sequence[TrialRecord]) -> str:
 def _count(trials: Sequence[TrialRecord]) -> TrialCounts:
     states = Counter(record.state for record in trials)
     return TrialCounts(ok=states["complete"], pruned=states["pruned"], failed=states["failed"])
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of what is known and defined, None where nothing is."""
-    numbers = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(numbers) / len(numbers) if numbers else None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.evidence import Evidence
 from harness.spec.options import Protocol
 
 Kind = Literal["arm", "baseline"]
+SEPARABLE = 0.05  # of an adjusted p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,7 @@ class ComparedTask:
     metric: str
     higher_is_better: bool
     bounds: tuple[float, float]
+    folds: int
     examples: int
     groups: int | None  # None: the examples have no groups
 
@@ -35,13 +41,42 @@ class TrialCounts:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bagged:
+    """What bags of a task's examples say of a study, the same bags for all of its studies; arrays (bags,)."""
+
+    inside: np.ndarray  # the score inside each bag of the trial that is best there
+    outside: np.ndarray  # that trial's score on the examples outside; NaN where it is undefined
+    depth: np.ndarray  # its frozen blocks; -1 for a baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cheaper:
+    """The trial with the fewest trained parameters whose mean is within one standard error of the best trial's.
+
+    `regret` is what deploying it costs outside bags in which the best trial was chosen, positive for worse whatever the
+    metric's direction, between `low` and `high` in 95 % of them.
+    """
+
+    trial: int
+    candidate: Candidate
+    depth: int
+    trainable_parameters: int | None
+    fit_s: float | None
+    regret: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One task x backbone x arm: its best trial, which `trial` and `candidate` name, and how it scored.
 
-    Scores are in the metric's own direction, means over all folds of the best trial; `low` and `high` are the
-    ends of a 95 % interval. `gap` is how much better the training score is than the validation score, positive
-    for overfitting whatever the direction. A missing cell has no score, and its `note` says why.
+    Scores are in the metric's own direction. `raw_best` is the metric on the pooled out-of-fold predictions of the
+    best trial, `score` what remains of it when the trial is not chosen on the examples that score it, between `low`
+    and `high` in 95 % of bags; `optimism` is the difference, positive where the raw score flatters. `gap` is how much
+    better the training score is than the mean validation score, positive for overfitting whatever the direction. A
+    missing cell has no score, and its `note` says why.
     """
 
     study: str
@@ -60,11 +95,25 @@ class Cell:
     train_score: float | None = None
     gap: float | None = None
     fold_sd: float | None = None
+    test_score: float | None = None  # on what was locked away; None: nothing was, or it is not opened yet
+    test_low: float | None = None
+    test_high: float | None = None
+    seed_sd: float | None = None  # None: no trial was confirmed with another seed on the same folds
     depth: int | None = None  # None: a baseline, which freezes nothing
     trainable_parameters: int | None = None
     fit_s: float | None = None
     trial: int | None = None
     candidate: Candidate | None = None
+    # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
+    p_best: float | None = None
+    deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
+    fold_gaps: tuple[float, ...] = ()  # how much better training scored there
+    bagged: Bagged | None = field(default=None, compare=False, repr=False)  # None: not corrected
+    # The same of its trials that train no block, and of those that train some; None: it has none of them.
+    frozen: Bagged | None = field(default=None, compare=False, repr=False)
+    tuned: Bagged | None = field(default=None, compare=False, repr=False)
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +124,13 @@ class RankRow:
     mean_rank: float | None
     low: float | None = None  # None: too few tasks for an interval
     high: float | None = None
-    tier: str | None = None  # None: not tested
+    p_best: float | None = (
+        None  # the share of bootstrap draws in which it ranks first; None: nothing to draw from
+    )
+    tier: str | None = None  # A: not separable from the first; None: not tested
+    wins: int | None = None  # pairs of arms in one block; None: not compared in pairs
+    ties: int | None = None
+    losses: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +143,54 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """How much better one arm's best trial is than another's on the same folds, positive for better.
+
+    `low` and `high` are the 95 % interval of a corrected resampled t, `p` is adjusted for all pairs of the block
+    (Holm); `worse`, `equivalent` and `better` are the probabilities of a difference below, within and above `rope`.
+    """
+
+    task: str
+    backbone: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    worse: float
+    equivalent: float
+    better: float
+    rope: float
+
+    @property
+    def winner(self) -> str | None:
+        """Who is better, as far as the folds tell; None: they do not."""
+        if self.p >= SEPARABLE:
+            return None
+        return self.first if self.difference > 0 else self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """An answer in words to a question that people ask of one task and backbone, with the figures behind it."""
+
+    question: Literal[
+        "does fine-tuning pay?",
+        "how deep to freeze?",
+        "is it overfitting?",
+        "what would a cheaper candidate cost?",
+    ]
+    task: str
+    backbone: str
+    answer: str  # yes, no, a depth, or "cannot tell"
+    sentence: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A suite's result: cells stand in the plan's order, `notes` are sentences for the reader."""
 
@@ -96,4 +199,7 @@ class Comparison:
     tasks: tuple[ComparedTask, ...]
     cells: tuple[Cell, ...]
     ranking: Ranking
+    pairs: tuple[Pair, ...] = ()
+    backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
+    verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -19,7 +18,13 @@ from harness.learn.folds import split_folds
 from harness.learn.seeds import Purpose
 from harness.modalities import find_modality
 
-STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of regularization: C of a logistic, alpha of a ridge regression
+STRENGTHS = (
+    0.01,
+    0.1,
+    1.0,
+    10.0,
+    100.0,
+)  # what a target's linear model takes: C of a logistic, alpha of a ridge
 INNER_FOLDS = 3
 
 
@@ -38,12 +43,9 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def fit_majority(bench: Bench, split: Split) -> Predict:
-    """Predict the class shares of the training part, so that its most frequent class wins, or its mean."""
-    known = bench.targets[split.train]
-    answer = (
-        known.mean() if not bench.labels else np.bincount(known, minlength=len(bench.labels)) / len(known)
-    )
-    return lambda rows: np.repeat(np.asarray(answer)[None], len(rows), axis=0)
+    """Predict what the training targets alone say: their class shares, of which the largest wins, or their mean."""
+    answer = bench.target.guess(bench.targets[split.train], bench.labels)
+    return lambda rows: np.repeat(answer[None], len(rows), axis=0)
 
 
 def fit_classical(bench: Bench, split: Split) -> Predict:
@@ -58,26 +60,10 @@ def fit_probe(bench: Bench, split: Split) -> Predict:
 
 
 def fit_generic(bench: Bench, split: Split) -> Predict:
-    """Predict by the nearest class mean of the untouched backbone's features, or a ridge of fixed strength.
-
-    The probability of a class is the softmax of negative squared distances to the means.
-    """
+    """Predict by the nearest class mean of the untouched backbone's features, or a ridge of fixed strength."""
     features = compute_features(bench).astype(np.float64)
-    known = bench.targets[split.train]
-    if not bench.labels:
-        ridge = make_pipeline(StandardScaler(), Ridge(alpha=1.0)).fit(features[split.train], known)
-        return lambda rows: np.asarray(ridge.predict(features[rows]))
-    means = np.stack(
-        [features[split.train][known == label].mean(axis=0) for label in range(len(bench.labels))]
-    )
-
-    def predict(rows: np.ndarray) -> np.ndarray:
-        asked = features[rows]
-        distances = np.stack([((asked - mean) ** 2).sum(axis=1) for mean in means], axis=1)  # (rows, labels)
-        probabilities: np.ndarray = bench.target.predict(-distances)
-        return probabilities
-
-    return predict
+    predict = bench.target.fit_generic(features[split.train], bench.targets[split.train], bench.labels)
+    return lambda rows: predict(features[rows])
 
 
 FITS: Mapping[str, Callable[[Bench, Split], Predict]] = {
@@ -89,26 +75,27 @@ FITS: Mapping[str, Callable[[Bench, Split], Predict]] = {
 
 
 def _fit_linear(bench: Bench, split: Split, features: np.ndarray, unfitted: Pipeline | None) -> Predict:
-    """Fit a logistic or ridge regression, its strength chosen by folds inside the training part."""
+    """Fit the target's linear model, its strength chosen by folds inside the training part."""
+    target, train = bench.target, split.train
     inner = split_inside(bench, split, folds=INNER_FOLDS, purpose=Purpose.STRENGTH)
-    scores = [
-        _score_inside(bench, split.train, inner, features, _model(bench, unfitted, strength))
-        for strength in STRENGTHS
-    ]
-    chosen = _model(bench, unfitted, STRENGTHS[int(np.argmax(scores))] if any(scores) else 1.0)
-    _fit(chosen, features[split.train], bench.targets[split.train])
-    return lambda rows: _predict(bench, chosen, features[rows])
+    models = {strength: _chain(unfitted, target.make_linear(strength)) for strength in STRENGTHS}
+    scores = {
+        strength: _score_inside(bench, train, inner, features, model) for strength, model in models.items()
+    }
+    known = {strength: score for strength, score in scores.items() if score is not None}
+    chosen = models[max(known, key=lambda strength: known[strength]) if known else 1.0]
+    _fit(chosen, features[train], bench.targets[train])
+    return lambda rows: target.predict_linear(chosen, features[rows], bench.labels)
 
 
-def _model(bench: Bench, unfitted: Pipeline | None, strength: float) -> Pipeline:
-    linear = LogisticRegression(C=strength, max_iter=1000) if bench.labels else Ridge(alpha=strength)
+def _chain(unfitted: Pipeline | None, linear: BaseEstimator) -> Pipeline:
     return make_pipeline(*([clone(unfitted)] if unfitted is not None else []), linear)
 
 
 def _score_inside(
     bench: Bench, train: np.ndarray, inner: np.ndarray, features: np.ndarray, model: BaseEstimator
-) -> float:
-    """Return the mean accuracy, or negative squared error, over the inner folds; 0 where none can be fitted.
+) -> float | None:
+    """Return the mean of the target's own rating over the inner folds, None where none can be fitted.
 
     Where classes go with groups, the rest of the training part can be of one class: such a fold says nothing.
     """
@@ -118,10 +105,8 @@ def _score_inside(
         if len(np.unique(targets[rows])) < 2:
             continue
         _fit(model, features[rows], targets[rows])
-        predicted = model.predict(features[held_out])
-        right = predicted == targets[held_out] if bench.labels else -((predicted - targets[held_out]) ** 2)
-        scores.append(float(np.mean(right)))
-    return float(np.mean(scores)) if scores else 0.0
+        scores.append(bench.target.rate(model.predict(features[held_out]), targets[held_out]))
+    return float(np.mean(scores)) if scores else None
 
 
 def split_inside(bench: Bench, split: Split, *, folds: int, purpose: Purpose) -> np.ndarray:
@@ -131,7 +116,7 @@ def split_inside(bench: Bench, split: Split, *, folds: int, purpose: Purpose) ->
     return split_folds(
         [bench.examples.ids[row] for row in train],
         groups,
-        bench.targets[train] if bench.labels else None,
+        bench.targets[train] if bench.target.STRATIFIED else None,
         folds=min(folds, int(groups.max()) + 1),
         seed=bench.derive_seed(purpose, split.repeat, split.fold),
     )
@@ -143,12 +128,3 @@ def _fit(model: BaseEstimator, features: np.ndarray, targets: np.ndarray) -> Non
             "ignore", ConvergenceWarning
         )  # a baseline that stops after 1000 steps is still one
         model.fit(features, targets)
-
-
-def _predict(bench: Bench, model: Pipeline, features: np.ndarray) -> np.ndarray:
-    """Return predictions over all declared labels, those absent from the training part with probability 0."""
-    if not bench.labels:
-        return np.asarray(model.predict(features))
-    probabilities = np.zeros((len(features), len(bench.labels)))
-    probabilities[:, model.classes_] = model.predict_proba(features)
-    return probabilities

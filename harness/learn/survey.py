@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from harness import plugins
 from harness.errors import HarnessError, ModelError
 from harness.examples import Examples, Modality, describe_twins, group_keys
-from harness.learn.folds import split_examples
+from harness.learn.folds import list_training, split_examples
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.model.checkpoint import digest_checkpoint
 from harness.model.layers import count_blocks
@@ -22,11 +19,11 @@ from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
 from harness.record.files import make_folder, write_whole
 from harness.spec.models import Spec
 
-HEADS: dict[Modality, str] = {
-    "image": "AutoModelForImageClassification",
-    "audio": "AutoModelForAudioClassification",
-    "text": "AutoModelForSequenceClassification",
-}
+BY_MODALITY: tuple[Modality, ...] = (
+    "image",
+    "audio",
+    "text",
+)  # what reads several is seldom meant for its text
 
 
 def survey_spec(source: Source) -> Survey:
@@ -78,26 +75,27 @@ def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
     try:
         return BackboneFacts(**json.loads(kept.read_text()))
     except (OSError, ValueError, TypeError):  # not there, or not whole: found out again
-        modality = find_backbone_modality(folder)
-        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, HEADS[modality]))
+        modality, head = find_head(folder)
+        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, head))
     make_folder(kept.parent)
     write_whole(kept, json.dumps(asdict(facts)).encode())
     return facts
 
 
-def find_backbone_modality(folder: Path) -> Modality:
-    """Return what a checkpoint reads, by the heads that transformers has for its architecture."""
-    from transformers.models.auto import modeling_auto as auto
+def find_head(folder: Path) -> tuple[Modality, str]:
+    """Return what a checkpoint reads and an Auto class that loads it, of those that the task types name.
+
+    Raises `ModelError` where no task type has a head for its architecture.
+    """
+    from transformers.models.auto import modeling_auto
 
     architecture = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    known: Iterable[tuple[Modality, object]] = (
-        ("image", auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
-        ("audio", auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES),
-        ("text", auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
-    )
-    for modality, heads in known:
-        if isinstance(heads, dict) and architecture in heads:
-            return modality
+    kinds = [plugins.find("tasks", name) for name in plugins.names("tasks")]
+    for modality in BY_MODALITY:
+        for head in sorted({kind.MODEL for kind in kinds if modality == kind.MODALITY}):
+            # The mapping of an Auto class is private; its public twins are constants whose names follow no rule.
+            if architecture in getattr(modeling_auto, head)._model_mapping._model_mapping:
+                return modality, head
     raise ModelError(
         f"{folder}: transformers has no classification head for the architecture '{architecture}': "
         "choose another backbone"
@@ -111,9 +109,12 @@ def _try_folds(spec: Spec, task: str, examples: Examples, labels: tuple[str, ...
     targets, groups = target.encode(examples.targets, labels), group_keys(examples)
     classes = targets if target.STRATIFIED else None
     digest = hashlib.sha256()
-    for repeat in range(protocol.repeats):
+    confirming = protocol.confirm.repeats if protocol.confirm else 0
+    for repeat in range(protocol.repeats + confirming):
         place = split_examples(examples, groups, classes, protocol, seed=spec.seed, repeat=repeat)
         for fold in range(protocol.folds):
-            target.check_training(targets[np.flatnonzero(place != fold)], labels, folds=protocol.folds)
-        digest.update(json.dumps(list(zip(examples.ids, place.tolist(), strict=True))).encode())
+            rows = list_training(place, fold, folds=protocol.folds)
+            target.check_training(targets[rows], labels, folds=protocol.folds)
+        if repeat < protocol.repeats:  # what confirms is no part of the identity
+            digest.update(json.dumps(list(zip(examples.ids, place.tolist(), strict=True))).encode())
     return digest.hexdigest()[:16]

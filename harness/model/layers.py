@@ -47,8 +47,7 @@ def count_blocks(folder: Path, auto_class: str) -> int:
     from harness.model.trunk import find_blocks
 
     check_checkpoint(folder)
-    check_size(folder, auto_class)
-    model = build_empty(folder, auto_class, device="meta")
+    model = check_size(folder, auto_class)
     return len(list(model.get_submodule(find_blocks(model)).children()))
 
 

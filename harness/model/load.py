@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 #: Settings that make all depths comparable, unless told otherwise. LayerDrop skips blocks, frozen ones as well, and
-#: SpecAugment masks what enters them: both would act at some depths only, and neither goes with a cut.
+#: SpecAugment masks what enters them: both would act at some depths only, and neither goes with a cut. data2vec-audio
+#: has no `apply_spec_augment` to say so, and masks unless the probabilities are 0.
 _STEADY: dict[str, object] = {
     "layerdrop": 0.0,
     "encoder_layerdrop": 0.0,
     "decoder_layerdrop": 0.0,
     "apply_spec_augment": False,
+    "mask_time_prob": 0.0,
+    "mask_feature_prob": 0.0,
     "use_cache": False,
 }
 
@@ -110,18 +113,21 @@ def build_empty(folder: Path, auto_class: str, *, device: str) -> nn.Module:
         return cast("nn.Module", getattr(transformers, auto_class).from_config(config).eval())
 
 
-def check_size(folder: Path, auto_class: str) -> None:
+def check_size(folder: Path, auto_class: str) -> nn.Module:
     """Refuse a configuration that asks for far more parameters than the weight files hold.
 
-    Computed on the meta device: a vocabulary of ten billion words is found without allocating it.
+    Returns the model that was counted, on the meta device: a vocabulary of ten billion words is found without
+    allocating it.
     """
     stored = count_stored(folder)
-    asked = sum(p.numel() for p in build_empty(folder, auto_class, device="meta").parameters())
+    empty = build_empty(folder, auto_class, device="meta")
+    asked = sum(p.numel() for p in empty.parameters())
     if asked > _SLACK * stored + _SLACK_PARAMETERS:
         raise ModelError(
             f"{folder}: config.json asks for {asked:,} parameters, the weight files hold {stored:,}. "
             "One of them is wrong: fetch the folder again, or do not use it."
         )
+    return empty
 
 
 def _read_settings(folder: Path, settings: dict[str, object]) -> PretrainedConfig:

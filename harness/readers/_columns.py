@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from harness.examples import Examples, Input, Media, Target, build_examples
 from harness.readers._table import SHOWN, Table, require_columns, settle_bad
 from harness.spec.options import DataOptions
 from harness.spec.words import show
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +56,9 @@ def collect(
     `audit` raises `DataError` for a picture or a sound that cannot be decoded.
     """
     require_columns(table, list(roles.named()))
-    bad = dict(table.bad)
-    rows: list[int] = []
-    for row, place in enumerate(table.places):
-        reason = _refuse(table, roles, row, audit)
-        if reason is None:
-            rows.append(row)
-            continue
-        bad[place] = reason
+    refused = _refuse_media(table, roles, audit) | _refuse_cells(table, roles)
+    rows = [row for row in range(len(table.places)) if row not in refused]
+    bad = dict(table.bad) | {table.places[row]: refused[row] for row in sorted(refused)}
     notes = [*table.notes, *settle_bad(table.name, bad, len(table.places) + len(table.bad), options.on_bad)]
     if not rows:
         raise DataError(f"{table.name}: holds no row that can be used; {len(bad)} were dropped")
@@ -77,23 +75,30 @@ def collect(
     )
 
 
-def _refuse(table: Table, roles: Roles, row: int, audit: Callable[[Media], None] | None) -> str | None:
-    """Return why a row cannot be used, None where it can."""
+def _refuse_cells(table: Table, roles: Roles) -> dict[int, str]:
+    """Return why rows cannot be used, for their first bad cell."""
+    refused: dict[int, str] = {}
     for key, column in roles.named():
-        reason = _CHECKS[key](table.columns[column][row])
-        if reason:
-            return f"{reason} in column {show(column)}"
-    if roles.media is None:
-        return None
-    media = table.columns[roles.media][row]
-    if not isinstance(media, Media):
-        return f"nothing in column {show(roles.media)}"
-    try:
-        if audit:
-            audit(media)
-    except DataError as error:
-        return str(error).removeprefix(f"{media.name}: ")
-    return None
+        check = _CHECKS[key]
+        for row, cell in enumerate(table.columns[column]):
+            if (reason := check(cell)) is not None:
+                refused.setdefault(row, f"{reason} in column {show(column)}")
+    return refused
+
+
+def _refuse_media(table: Table, roles: Roles, audit: Callable[[Media], None] | None) -> dict[int, str]:
+    """Return why rows cannot be used, for their picture or sound."""
+    refused: dict[int, str] = {}
+    for row, media in enumerate(table.columns[roles.media] if roles.media is not None else ()):
+        if not isinstance(media, Media):
+            refused[row] = f"nothing in column {show(roles.media)}"
+            continue
+        try:
+            if audit:
+                audit(media)
+        except DataError as error:
+            refused[row] = str(error).removeprefix(f"{media.name}: ")
+    return refused
 
 
 def _refuse_text(cell: object) -> str | None:
@@ -101,7 +106,7 @@ def _refuse_text(cell: object) -> str | None:
         return "no text"
     if not isinstance(cell, str):
         return f"{show(cell)}, which is no text,"
-    if any("\ud800" <= char <= "\udfff" for char in cell):
+    if _SURROGATE.search(cell):
         return "half of a surrogate pair, which is no letter,"
     return None
 

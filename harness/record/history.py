@@ -20,6 +20,15 @@ class TrialRecord:
     state: Literal["complete", "pruned", "failed", "running"]
     reason: str = ""  # why it was pruned or failed, in words
     folds: tuple[FoldScore, ...] = ()  # without predictions: these lie in their own files
+    test: FoldScore | None = None  # on what was locked away; None: not opened for this trial
+
+    def fitted_epochs(self) -> tuple[int, ...]:
+        """Return how many epochs each of its folds took, of those that were fitted."""
+        return tuple(fold.epochs for fold in self.folds if fold.state == "ok" and fold.epochs)
+
+    def search_folds(self, repeats: int) -> tuple[FoldScore, ...]:
+        """Return the folds of the repeats that every trial has, without those that confirmed it."""
+        return tuple(fold for fold in self.folds if fold.repeat < repeats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

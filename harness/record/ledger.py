@@ -88,19 +88,38 @@ class Ledger:
         """
         if score.key in self._keys:
             return False
-        written = score
-        if score.predictions is not None:
-            sha256 = write_predictions(self._folder, score)
-            written = replace(score, predictions=None, predictions_sha256=sha256)
+        written = self._keep_predictions(score)
         candidate = self._trials[score.study, score.trial].candidate
         self._append(lines.Folded(score=written, candidate=candidate))
         self._keys.add(score.key)
         return True
 
+    def record_test(self, score: FoldScore) -> None:
+        """Make the predictions on what was locked away durable and then their line; a trial is tested once.
+
+        Raises `StorageError` where the trial has a test score already: a second look would be a choice. A fit that
+        failed has shown nothing, and may be done again.
+        """
+        known = self._trials[score.study, score.trial].test
+        if known is not None and known.state == "ok":
+            raise StorageError(
+                f"{self._folder / LEDGER}: trial {score.trial} of study {score.study} was tested already, and "
+                "what is locked away is opened once. `--reopen-test` opens it for another trial."
+            )
+        written = self._keep_predictions(score)
+        self._append(lines.Tested(score=written))
+
     def record_end(self, study: str, trial: int, state: TrialState, reason: str = "") -> None:
         """Append how a trial ended; what has ended does not end again."""
         if self._trials[study, trial].state == "running":
             self._append(lines.Ended(study=study, trial=trial, state=state, reason=reason))
+
+    def _keep_predictions(self, score: FoldScore) -> FoldScore:
+        """Return a score as its line holds it, its predictions durable in a file of their own."""
+        if score.predictions is None:
+            return score
+        sha256 = write_predictions(self._folder, score)
+        return replace(score, predictions=None, predictions_sha256=sha256)
 
     def _append(self, event: lines.Event) -> None:
         if self._descriptor < 0:
@@ -194,7 +213,8 @@ def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: 
 
 def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
     """Report predictions that no line names: a kill leaves one at most, more of them are lost lines."""
-    named = {predictions_name(fold.key) for record in reading.trials.values() for fold in record.folds}
+    scores = [fold for record in reading.trials.values() for fold in (*record.folds, record.test)]
+    named = {predictions_name(score.key) for score in scores if score is not None}
     orphans = sorted(list_predictions(folder) - named)
     if len(orphans) <= 1:
         remove_predictions(folder, orphans)
@@ -218,6 +238,10 @@ def _enter(trials: Trials, event: lines.Event) -> None:
         if all(fold.key != score.key for fold in record.folds):
             record = replace(record, folds=(*record.folds, score))
         trials[key] = record
+    if isinstance(event, lines.Tested):
+        tested = trials.get((event.score.study, event.score.trial))
+        if tested is not None and (tested.test is None or tested.test.state != "ok"):
+            trials[event.score.study, event.score.trial] = replace(tested, test=event.score)
     if isinstance(event, lines.Ended):
         ended = trials.get((event.study, event.trial))
         if ended is not None and ended.state == "running":

@@ -36,6 +36,13 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What was locked away was opened for a trial that had ended."""
+
+    score: FoldScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A trial came to its end."""
 
@@ -52,7 +59,7 @@ class Foreign:
     kind: str
 
 
-Event = Asked | Folded | Ended | Foreign
+Event = Asked | Folded | Tested | Ended | Foreign
 
 
 def encode_line(number: int, event: Event) -> bytes:
@@ -99,6 +106,8 @@ def _body(event: Event) -> dict[str, object]:
             **_score_as_json(event.score),
             "candidate": _candidate_as_json(event.candidate),
         }
+    if isinstance(event, Tested):
+        return {"event": "test", **_score_as_json(event.score)}
     if isinstance(event, Ended):
         return {"event": "trial", **asdict(event)}
     raise AssertionError(f"a ledger does not write events of kind {event.kind}")
@@ -110,6 +119,8 @@ def _event(raw: dict[str, Any]) -> Event:
         return Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
     if kind == "fold":
         return Folded(score=_score(raw), candidate=_candidate(raw["candidate"]))
+    if kind == "test":
+        return Tested(score=_score(raw))
     if kind == "trial":
         return Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
     return Foreign(kind=str(kind))

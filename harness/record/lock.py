@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,19 @@ class Lock:
     survey: Survey
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a run's numbers rest on, for whoever wants to get them again; digests by name."""
+
+    seed: int
+    spec: str
+    data: Mapping[str, str]
+    folds: Mapping[str, str]
+    weights: Mapping[str, str]
+    versions: Mapping[str, str]  # of the packages that are installed
+    machine: Mapping[str, str]
+
+
 def write_lock(folder: Path, lock: Lock) -> None:
     """Write `lock.json`, with hashes, seeds and versions for whoever reads it."""
     spec = json.loads(lock.spec_json)
@@ -55,9 +69,34 @@ def write_lock(folder: Path, lock: Lock) -> None:
 
 def read_lock(folder: Path) -> Lock:
     """Return the lock of a run; raises `StorageError` where there is none that can be read."""
+    content = _load(folder)
+    return Lock(
+        spec_json=json.dumps(content["spec"]),
+        base=Path(content["base"]),
+        survey=_read_survey(content["survey"]),
+    )
+
+
+def read_provenance(folder: Path) -> Provenance:
+    """Return what a run's lock says of its making; raises `StorageError` where there is none that can be read."""
+    content = _load(folder)
+    tasks, backbones = content["survey"]["tasks"], content["survey"]["backbones"]
+    return Provenance(
+        seed=content["seed"],
+        spec=content["spec_sha256"],
+        data={name: facts["digest"] for name, facts in tasks.items()},
+        folds={name: facts["folds"] for name, facts in tasks.items()},
+        weights={name: facts["digest"] for name, facts in backbones.items()},
+        versions={name: version for name, version in content["versions"].items() if version is not None},
+        machine=content["machine"],
+    )
+
+
+def _load(folder: Path) -> dict[str, Any]:
+    """Return the content of a run's lock, of this version's schema."""
     path = folder / LOCK
     try:
-        content = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise StorageError(
             f"{folder}: is no run, for it holds no {LOCK}; name a suite under --results"
@@ -70,11 +109,7 @@ def read_lock(folder: Path) -> Lock:
         raise StorageError(
             f"{path}: was written in schema {content['schema_version']}, this version reads {SCHEMA_VERSION}"
         )
-    return Lock(
-        spec_json=json.dumps(content["spec"]),
-        base=Path(content["base"]),
-        survey=_read_survey(content["survey"]),
-    )
+    return content
 
 
 def _read_survey(raw: dict[str, Any]) -> Survey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,21 @@ def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predi
     return _as_predictions(pq.read_table(pa.BufferReader(data)))
 
 
+def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:
+    """Return what gives a fold's predictions, None where a folder was copied without them.
+
+    It raises StorageError for a file that is not the bytes that the ledger recorded.
+    """
+    there = list_predictions(folder)
+
+    def read(fold: FoldScore) -> Predictions | None:
+        if fold.predictions_sha256 is None or predictions_name(fold.key) not in there:
+            return None
+        return read_predictions(folder, fold.key, fold.predictions_sha256)
+
+    return read
+
+
 def _as_table(key: Key, predictions: Predictions) -> pa.Table:
     rows = len(predictions.ids)
     kind = pa.string() if _are_words(predictions.targets) else pa.float64()
@@ -84,6 +99,8 @@ def _as_table(key: Key, predictions: Predictions) -> pa.Table:
         (pa.field("target", kind), predictions.targets),
         (pa.field("prediction", kind), predictions.values),
     ]
+    if predictions.weights is not None:
+        columns.append((pa.field("weight", pa.float64()), predictions.weights))
     if predictions.probabilities is not None:
         shares = np.asarray(predictions.probabilities, dtype=np.float32)  # (examples, labels)
         columns += [
@@ -94,6 +111,7 @@ def _as_table(key: Key, predictions: Predictions) -> pa.Table:
         "schema_version": SCHEMA_VERSION,
         "labels": list(predictions.labels),
         "groups": predictions.groups is not None,
+        "weights": predictions.weights is not None,
         "probabilities": predictions.probabilities is not None,
     }
     schema = pa.schema([field for field, _ in columns], metadata={_META: json.dumps(meta).encode()})
@@ -110,6 +128,7 @@ def _as_predictions(table: pa.Table) -> Predictions:
         groups=tuple(table.column("group").to_pylist()) if meta["groups"] else None,
         targets=tuple(table.column("target").to_pylist()),
         values=tuple(table.column("prediction").to_pylist()),
+        weights=tuple(table.column("weight").to_pylist()) if meta["weights"] else None,
         labels=labels,
         probabilities=None if shares is None else np.stack(shares, axis=1),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Target
+from harness.plan import Study
 
 FoldState = Literal["ok", "diverged", "oom", "timeout", "error"]
 TrialState = Literal["complete", "pruned", "failed"]
@@ -28,6 +29,21 @@ class FoldJob:
     fold: int
     candidate: Candidate | None  # None: a baseline, which has nothing to search
 
+    @classmethod
+    def of(cls, study: Study, trial: int, candidate: Candidate | None, *, repeat: int, fold: int) -> FoldJob:
+        """Return one fit of a study's trial."""
+        return cls(
+            study=study.id,
+            task=study.task,
+            backbone=study.backbone,
+            arm=study.arm,
+            kind=study.kind,
+            trial=trial,
+            repeat=repeat,
+            fold=fold,
+            candidate=candidate,
+        )
+
     @property
     def key(self) -> tuple[str, int, int, int]:
         """What a fold counts once under: (study, trial, repeat, fold)."""
@@ -42,6 +58,7 @@ class Predictions:
     groups: tuple[str, ...] | None
     targets: tuple[Target, ...]
     values: tuple[Target, ...]
+    weights: tuple[float, ...] | None = None  # what each example counts; None: all alike
     labels: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None  # (examples, labels) float32, for targets that are classes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -159,7 +159,8 @@ def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) ->
 
 
 def _trial_row(study: Study, record: TrialRecord) -> Row:
-    ok = [fold for fold in _by_step(record) if fold.state == "ok"]
+    searched = record.search_folds(study.repeats)
+    ok = [fold for fold in _by_step(replace(record, folds=searched)) if fold.state == "ok"]
     last = ok[-1] if ok else None
     return _values(record.candidate) | {
         "study": study.id,

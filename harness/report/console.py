@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from harness.report.layout import sanitise
@@ -40,6 +41,8 @@ class Terminal:
 
     data: Console
     talk: Console
+    bars: bool = True
+    """False where a person wants none."""
 
     @property
     def width(self) -> int:
@@ -56,18 +59,37 @@ class Terminal:
 
     def watch(self, trials: Mapping[str, int]) -> Watch:
         """Return live bars for the trials of each task, or plain lines where stderr is no terminal."""
-        if self.talk.is_terminal and not self.talk.is_dumb_terminal:
+        if self._is_live():
             return _Bars(self.talk, trials)
         return _Lines(self.talk, trials)
 
+    @contextmanager
+    def meter(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Show a live bar of `size` bytes until the block ends; nothing where stderr is no terminal."""
+        if not self._is_live():
+            yield lambda done: None
+            return
+        columns = (BarColumn(bar_width=20), DownloadColumn(), TimeRemainingColumn(compact=True))
+        with Progress(*columns, console=self.talk, transient=True) as progress:
+            bar = progress.add_task("", total=size)
+            yield lambda done: progress.update(bar, completed=done)
+
+    def _is_live(self) -> bool:
+        return self.bars and self.talk.is_terminal and not self.talk.is_dumb_terminal
+
 
 def open_terminal(
-    *, color: bool = True, stdout: IO[str] | None = None, stderr: IO[str] | None = None
+    *,
+    color: bool = True,
+    bars: bool = True,
+    stdout: IO[str] | None = None,
+    stderr: IO[str] | None = None,
 ) -> Terminal:
     """Return the process's terminal; NO_COLOR and COLUMNS are honoured, `color=False` is --no-color."""
     return Terminal(
         data=_open(sys.stdout if stdout is None else stdout, color=color),
         talk=_open(sys.stderr if stderr is None else stderr, color=color),
+        bars=bars,
     )
 
 

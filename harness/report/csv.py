@@ -22,8 +22,19 @@ HEADER = (
         "raw_best",
         "optimism",
         "train_score",
+        "test_score",
     ),
-    *("gap", "fold_sd", "depth", "blocks", "trainable_parameters", "fit_s", "trials_ok", "trials_pruned"),
+    *(
+        "gap",
+        "fold_sd",
+        "seed_sd",
+        "depth",
+        "blocks",
+        "trainable_parameters",
+        "fit_s",
+        "trials_ok",
+        "trials_pruned",
+    ),
     *("trials_failed", "note"),
 )
 
@@ -40,8 +51,17 @@ def render(comparison: Comparison) -> str:
 
 def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
     words = (cell.task, cell.backbone, cell.arm, cell.kind, task.metric)
-    scores = (cell.score, cell.low, cell.high, cell.raw_best, cell.optimism, cell.train_score, cell.gap)
-    costs = (cell.fold_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
+    scores = (
+        cell.score,
+        cell.low,
+        cell.high,
+        cell.raw_best,
+        cell.optimism,
+        cell.train_score,
+        cell.test_score,
+        cell.gap,
+    )
+    costs = (cell.fold_sd, cell.seed_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
     trials = (cell.trials.ok, cell.trials.pruned, cell.trials.failed)
     return [*map(_disarm, words), *scores, *costs, *trials, _disarm(cell.note)]
 

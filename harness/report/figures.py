@@ -59,7 +59,7 @@ def show_count(value: int | None) -> str:
 
 def show_depth(depth: int | None, blocks: int) -> str:
     """Return how many of the blocks are frozen."""
-    return NOTHING if depth is None else f"{depth} of {blocks}"
+    return NOTHING if depth is None else f"{depth}/{blocks}"
 
 
 def is_share(bounds: Bounds) -> bool:

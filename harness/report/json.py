@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking, RankRow
 
 SCHEMA_VERSION = 1
 
@@ -18,10 +18,14 @@ def render(comparison: Comparison) -> str:
             "suite": comparison.suite,
             "protocol": comparison.protocol.model_dump(mode="json"),
             "tasks": [_describe_task(task) for task in comparison.tasks],
-            "cells": [_describe_cell(cell) for cell in comparison.cells],
+            "cells": [_describe_cell(cell, comparison) for cell in comparison.cells],
             "ranking": [_describe_rank(row) for row in comparison.ranking.rows],
-            "backbones": [],
-            "verdicts": [],
+            "backbones": [
+                {"modality": modality, "backbone": row.arm, **_describe_rank(row)}
+                for modality, ranking in comparison.backbones.items()
+                for row in ranking.rows
+            ],
+            "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
         }
     )
 
@@ -50,7 +54,7 @@ def _describe_task(task: ComparedTask) -> dict[str, object]:
     }
 
 
-def _describe_cell(cell: Cell) -> dict[str, object]:
+def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
     return {
         "task": cell.task,
         "backbone": cell.backbone,
@@ -63,23 +67,50 @@ def _describe_cell(cell: Cell) -> dict[str, object]:
         "optimism": cell.optimism,
         "train_score": cell.train_score,
         "gap": cell.gap,
-        "test_score": None,
+        "test_score": cell.test_score,
+        "test_low": cell.test_low,
+        "test_high": cell.test_high,
         "fold_sd": cell.fold_sd,
-        "seed_sd": None,
-        "p_best": None,
+        "seed_sd": cell.seed_sd,
+        "p_best": cell.p_best,
         "depth": cell.depth,
         "blocks": cell.blocks,
         "trainable_parameters": cell.trainable_parameters,
         "fit_s": cell.fit_s,
         "trials": asdict(cell.trials),
-        "deploy": None,
-        "pairwise": None,
+        "deploy": None if cell.deploy is None else asdict(cell.deploy),
+        "pairwise": [
+            _describe_pair(pair, cell.arm)
+            for pair in comparison.pairs
+            if cell.kind == "arm"
+            and (pair.task, pair.backbone) == (cell.task, cell.backbone)
+            and cell.arm in (pair.first, pair.second)
+        ],
         "note": cell.note,
     }
 
 
 def _describe_rank(row: RankRow) -> dict[str, object]:
-    return asdict(row) | {"p_best": None, "wins": None, "ties": None, "losses": None}
+    return asdict(row)
+
+
+def _describe_pair(pair: Pair, arm: str) -> dict[str, object]:
+    """Return a pair as its arm `arm` sees it."""
+    if arm == pair.first:
+        described = {"arm": pair.second, "difference": pair.difference, "low": pair.low, "high": pair.high}
+        return described | {
+            "p": pair.p,
+            "worse": pair.worse,
+            "equivalent": pair.equivalent,
+            "better": pair.better,
+        }
+    described = {"arm": pair.first, "difference": -pair.difference, "low": -pair.high, "high": -pair.low}
+    return described | {
+        "p": pair.p,
+        "worse": pair.better,
+        "equivalent": pair.equivalent,
+        "better": pair.worse,
+    }
 
 
 def _dump(document: dict[str, object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
 from harness.report import figures
 from harness.report.layout import sanitise
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
@@ -19,12 +19,14 @@ def render(comparison: Comparison) -> str:
     folds = f"{protocol.folds} folds" + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
     parts = [
         f"# {escape(comparison.suite)}",
-        f"Scores are shown with 95 % intervals, over {folds}. gap: training minus validation score, positive for "
-        "overfitting. depth: frozen blocks.",
+        f"Scores are shown with 95 % intervals, over {folds}. optimism: what the raw score of the best trial adds to "
+        "the score. gap: training minus validation score, positive for overfitting. depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
+    if comparison.verdicts:
+        parts += ["## Verdicts", "\n".join(_tell_verdict(each) for each in comparison.verdicts)]
     if comparison.notes:
         parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in comparison.notes)]
     return "\n\n".join(parts) + "\n"
@@ -33,6 +35,11 @@ def render(comparison: Comparison) -> str:
 def escape(text: str) -> str:
     """Return text on one line that Markdown shows as it is: no markup, no link, no HTML, no mention."""
     return SPECIAL.sub(r"\\\1", sanitise(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def _tell_verdict(verdict: Verdict) -> str:
+    place = f"{escape(verdict.task)} on {escape(verdict.backbone)}"
+    return f"- {place}, {verdict.question} {escape(verdict.sentence)}"
 
 
 def _ranking_rows(comparison: Comparison) -> list[list[str]]:
@@ -50,7 +57,19 @@ def _ranking_rows(comparison: Comparison) -> list[list[str]]:
 def _draw_task(comparison: Comparison, place: int) -> Iterable[str]:
     task = comparison.tasks[place]
     several = ["backbone"] * has_several_backbones(comparison)
-    header = ["arm", *several, "score", "train", "gap", "depth", "head lr", "backbone lr"]
+    header = [
+        "arm",
+        *several,
+        "score",
+        "raw best",
+        "optimism",
+        "test",
+        "train",
+        "gap",
+        "depth",
+        "head lr",
+        "backbone lr",
+    ]
     rows = [[*header, "trained parameters", "s/fit", "complete", "pruned", "failed", "note"]]
     for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
         if cell := row.cells[place]:
@@ -71,6 +90,9 @@ def _describe(task: ComparedTask, cell: Cell) -> list[str]:
     rates = (candidate.head_lr, candidate.backbone_lr) if candidate else (None, None)
     return [
         _show_score(task, cell),
+        figures.show_score(cell.raw_best, task.bounds),
+        figures.show_score(cell.optimism, task.bounds),
+        _show_test(task, cell),
         figures.show_score(cell.train_score, task.bounds),
         figures.show_score(cell.gap, task.bounds, digits=2),
         figures.show_depth(cell.depth, cell.blocks),
@@ -80,6 +102,12 @@ def _describe(task: ComparedTask, cell: Cell) -> list[str]:
         *map(str, (cell.trials.ok, cell.trials.pruned, cell.trials.failed)),
         escape(cell.note),
     ]
+
+
+def _show_test(task: ComparedTask, cell: Cell) -> str:
+    if cell.test_score is None:
+        return figures.NOTHING
+    return figures.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
 
 
 def _show_score(task: ComparedTask, cell: Cell | None) -> str:

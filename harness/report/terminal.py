@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
 from harness.report import figures
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, pair_cells
 
 CELL_NOTES = 8  # more would push the table out of sight; all of them stand in table.md
+DETAILS = ("opt", "gap", "depth", "s")
 SAME_COMMAND = "resume or extend: the same command"
 
 
@@ -25,7 +26,15 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
     baselines = _tell_baselines(comparison, width)
     if not fits([*table, *baselines], width):
         table, baselines = _draw_blocks(comparison, width), []
-    lines = [*_tell_title(comparison, width), *table, *baselines, *_tell_notes(comparison, width)]
+    lines = [
+        *_tell_title(comparison, width),
+        *table,
+        *baselines,
+        *_tell_tests(comparison, width),
+        *_tell_tiers(comparison.ranking, width),
+        *_tell_verdicts(comparison, width),
+        *_tell_notes(comparison, width),
+    ]
     return "\n".join([*lines, *wrap(f"{sanitise(next_step)}", width, between=" · ")]) + "\n"
 
 
@@ -64,28 +73,29 @@ def _draw_wide(comparison: Comparison, width: int) -> list[str]:
         [
             *_name_row(row, comparison, width),
             *_show_scores(row, comparison),
-            _join(_show_gap(task, cell) for task, cell in pair_cells(row, comparison)),
+            _join(_show_small(cell.optimism, task) for task, cell in pair_cells(row, comparison)),
+            _join(_show_small(cell.gap, task) for task, cell in pair_cells(row, comparison)),
             _join_depths(row),
             _join(figures.show_seconds(cell.fit_s) for cell in row.cells if cell),
         ]
         for row in arrange_arms(comparison)
     ]
-    return lay_out([[*head, "gap", "depth", "s/fit"], [*units, "", "", ""], *lines])
+    return lay_out([[*head, *DETAILS], [*units, *("" for _ in DETAILS)], *lines])
 
 
 def _draw_split(comparison: Comparison, width: int) -> list[str]:
-    """Return the scores, and below them the gap, depth and seconds of each."""
+    """Return the scores, and below them the details of each."""
     rows = arrange_arms(comparison)
     names = [_name_row(row, comparison, width) for row in rows]
     head, units = _headers(comparison, width)
     scores = [[*name, *_show_scores(row, comparison)] for name, row in zip(names, rows, strict=True)]
     columns = [
-        pad([("gap", "depth", "s/fit"), *(_show_detail(task, row.cells[place]) for row in rows)])
+        pad([DETAILS, *(_show_detail(task, row.cells[place]) for row in rows)])
         for place, task in enumerate(comparison.tasks)
     ]
     unranked = [["", *name[1:]] for name in ([""] * len(names[0]), *names)]
     details = [[*name, *cells] for name, *cells in zip(unranked, *columns, strict=True)]
-    told = "Best trials: training minus validation score, frozen blocks, seconds per fit"
+    told = "Best trials: optimism, training minus validation score, frozen blocks, seconds per fit"
     return [*lay_out([head, units, *scores]), *wrap(told, width), *lay_out([["", *head[1:]], *details])]
 
 
@@ -113,13 +123,13 @@ def _draw_task(comparison: Comparison, place: int, width: int) -> list[str]:
     arms = [
         (name, _show_score(task, cell), *_show_detail(task, cell)) for name, cell in found if cell is not None
     ]
-    table = lay_out([("arm", "score", "gap", "depth", "s/fit"), *arms])
+    table = lay_out([("arm", "score", *DETAILS), *arms])
     if fits(table, width):
         return table
     lines = []
     for score, (_, _, *detail) in zip(lay_out([arm[:2] for arm in arms]), arms, strict=True):
-        gap, depth, seconds = detail
-        told = wrap(f"  gap {gap} · {depth} · {seconds} s/fit", width, between=" · ")
+        optimism, gap, depth, seconds = detail
+        told = wrap(f"  opt {optimism} · gap {gap} · {depth} · {seconds} s", width, between=" · ")
         lines += [score, *(told if set(detail) != {figures.NOTHING} else [])]
     return lines
 
@@ -142,6 +152,61 @@ def _tell_baselines(comparison: Comparison, width: int) -> list[str]:
             between=" · ",
         )
     ]
+
+
+def _tell_tiers(ranking: Ranking, width: int) -> list[str]:
+    """Return the arms by tier: what cannot be told from a tier's first stands in it."""
+    tiers: dict[str, list[str]] = {}
+    for row in ranking.rows:
+        if row.tier is not None:
+            tiers.setdefault(row.tier, []).append(sanitise(row.arm))
+    if not tiers:
+        return []
+    told = " · ".join(f"{tier} {', '.join(arms)}" for tier, arms in tiers.items())
+    return wrap(f"tiers (arms in one are not separable): {told}", width)
+
+
+def _tell_tests(comparison: Comparison, width: int) -> list[str]:
+    """Return the scores on what was locked away, for each arm and baseline in the order of the tasks."""
+    told = []
+    for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
+        if all(cell is None or cell.test_score is None for cell in row.cells):
+            continue
+        scores = [
+            figures.NOTHING
+            if cell.test_score is None
+            else figures.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
+            for task, cell in pair_cells(row, comparison)
+        ]
+        name = f"{row.name} on {row.backbone}" if row.backbone else row.name
+        told.append(f"{sanitise(name)} {' '.join(scores)}")
+    return wrap(f"locked test: {' · '.join(told)}", width, between=" · ") if told else []
+
+
+def _tell_verdicts(comparison: Comparison, width: int) -> list[str]:
+    """Return a line for each question, with the answer for every task."""
+    several = has_several_backbones(comparison)
+    bounds = {task.name: task.bounds for task in comparison.tasks}
+    told: dict[str, list[str]] = {}
+    for verdict in comparison.verdicts:
+        place = f"{verdict.task} on {verdict.backbone}" if several else verdict.task
+        figure = _show_figure(verdict, bounds[verdict.task])
+        told.setdefault(verdict.question, []).append(f"{sanitise(place)} {sanitise(verdict.answer)} {figure}")
+    return [
+        line
+        for question, answers in told.items()
+        for line in wrap(f"{question} {' · '.join(answers)}", width)
+    ]
+
+
+def _show_figure(verdict: Verdict, bounds: figures.Bounds) -> str:
+    """Return the figure behind an answer: a range of depths, or a difference with its interval."""
+    if verdict.difference is None or verdict.low is None or verdict.high is None:
+        return ""
+    if verdict.question == "how deep to freeze?":
+        return f"({verdict.low:.0f}-{verdict.high:.0f})"
+    difference = figures.show_score(verdict.difference, bounds, digits=2)
+    return f"({difference} {figures.show_interval(verdict.low, verdict.high, bounds)})"
 
 
 def _tell_notes(comparison: Comparison, width: int) -> list[str]:
@@ -188,15 +253,16 @@ def _show_score(task: ComparedTask, cell: Cell | None) -> str:
     return figures.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
 
 
-def _show_gap(task: ComparedTask, cell: Cell) -> str:
-    return figures.show_score(cell.gap, task.bounds, digits=2)
+def _show_small(difference: float | None, task: ComparedTask) -> str:
+    return figures.show_score(difference, task.bounds, digits=2)
 
 
-def _show_detail(task: ComparedTask, cell: Cell | None) -> tuple[str, str, str]:
+def _show_detail(task: ComparedTask, cell: Cell | None) -> tuple[str, str, str, str]:
     if cell is None:
-        return "", "", ""
+        return "", "", "", ""
     return (
-        _show_gap(task, cell),
+        _show_small(cell.optimism, task),
+        _show_small(cell.gap, task),
         figures.show_depth(cell.depth, cell.blocks),
         figures.show_seconds(cell.fit_s),
     )
@@ -221,9 +287,9 @@ def _join(values: Iterable[str]) -> str:
 def _join_depths(row: Row) -> str:
     cells = [cell for cell in row.cells if cell]
     if len({cell.blocks for cell in cells}) > 1:
-        return _join(figures.show_depth(cell.depth, cell.blocks).replace(" of ", "/") for cell in cells)
+        return _join(figures.show_depth(cell.depth, cell.blocks) for cell in cells)
     depths = _join(figures.NOTHING if cell.depth is None else str(cell.depth) for cell in cells)
-    return f"{depths} of {cells[0].blocks}" if cells else ""
+    return f"{depths}/{cells[0].blocks}" if cells else ""
 
 
 def _count(number: int, name: str, tail: str = "") -> str:

@@ -14,6 +14,7 @@ from harness.record.history import TrialRecord
 from harness.record.ledger import Ledger
 from harness.record.means import mean_score, running_means
 from harness.record.scores import FoldJob, FoldScore, TrialState
+from harness.search.confirm import Confirmation
 from harness.search.events import Event, FoldFinished, StudyStopped, TrialAsked, TrialEnded
 
 HOPELESS_AFTER = 5  # trials that all failed alike
@@ -110,6 +111,7 @@ class Course:
         self._asking = True
         self._failures = [record.reason for record in known if record.state == "failed"]
         self._ended = sum(record.state != "running" for record in known)
+        self._confirmation: Confirmation | None = None
         self._heats = self._resume([record for record in known if record.state == "running"])
         for heat in list(self._heats):
             self._fill(heat)
@@ -119,7 +121,20 @@ class Course:
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
+        return self._searched and (self.study.confirm is None or self._confirm().done)
+
+    @property
+    def _searched(self) -> bool:
+        """Whether every trial has ended."""
         return not self._heats and not self._may_ask()
+
+    def _confirm(self) -> Confirmation:
+        """Return what the search left to confirm, decided when its last trial has ended."""
+        if self._confirmation is None:
+            trials = self._ledger.history().trials
+            own = {number: record for (study, number), record in trials.items() if study == self.study.id}
+            self._confirmation = Confirmation(self.study, own)
+        return self._confirmation
 
     @property
     def progress(self) -> float:
@@ -132,6 +147,8 @@ class Course:
         for heat in self._heats:
             if (job := self._continue(heat)) is not None:
                 return job
+        if self._searched:
+            return None if self.study.confirm is None else self._confirm().next_job()
         if not self._may_ask() or (self._batch and self._heats):
             return None
         heat = _Heat(trials=[], full=False)
@@ -145,6 +162,8 @@ class Course:
         """Record a fold's score, then decide what it decides."""
         self._ledger.record_fold(score)
         self._on_event(FoldFinished(score=score))
+        if score.repeat >= self.study.repeats:
+            return self._confirm().take(score)
         step = self._step(score)
         for heat in self._heats:
             for trial in heat.trials:
@@ -162,7 +181,7 @@ class Course:
             _Trial(
                 number=record.trial,
                 candidate=record.candidate,
-                folds={self._step(fold): fold for fold in record.folds},
+                folds={self._step(fold): fold for fold in record.search_folds(self.study.repeats)},
             )
             for record in running
         ]
@@ -263,17 +282,7 @@ class Course:
 
     def _job(self, trial: _Trial, step: int) -> FoldJob:
         repeat, fold = divmod(step, self.study.folds)
-        return FoldJob(
-            study=self.study.id,
-            task=self.study.task,
-            backbone=self.study.backbone,
-            arm=self.study.arm,
-            kind=self.study.kind,
-            trial=trial.number,
-            repeat=repeat,
-            fold=fold,
-            candidate=trial.candidate,
-        )
+        return FoldJob.of(self.study, trial.number, trial.candidate, repeat=repeat, fold=fold)
 
 
 def _without_numbers(reason: str) -> str:

@@ -16,7 +16,7 @@ from harness.spec.ranges import Choice, Scalar, Span, Value
 LARGEST_GRID = 1_000_000
 
 
-def derive_seed(*words: object) -> int:
+def hash_words(*words: object) -> int:
     """Return 32 bits that depend on the words alone, the same in every process."""
     text = "\0".join(map(str, words))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

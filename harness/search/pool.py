@@ -1,47 +1,27 @@
-"""Pool: where folds are fitted, in this process or in warm Ray workers. The only module that knows Ray."""
+"""Pool: where folds are fitted, in this process or in warm Ray workers."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import os
-import re
-import secrets
-import shutil
 import socket
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import start_cluster
 
 Scorer = Callable[[FoldJob], FoldScore]
 Bench = tuple[str, str]  # task and backbone: what a worker keeps open, and what is expensive to open
 
-OBJECT_STORE_BYTES = 100_000_000  # jobs and scores are small; data reach the workers by files
 DEATHS = 2  # of one fold: the first is bad luck
-SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# Ray 2.60 prints the deaths of workers on our stdout, log_to_driver=False or not; this drops every such line.
-QUIET = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
-PREFIX = "harness-ray-"
-FRESH_S = 60  # a folder younger than this may not be claimed yet
 MESSAGE_LINES = 3
 
 
 class Pool(Protocol):
     """Workers that fit folds, one each at a time."""
-
-    @property
-    def capacity(self) -> int:
-        """How many folds run at once."""
 
     def idle(self) -> tuple[Bench | None, ...]:
         """Return for each idle worker the bench that it served last, None for one that served none."""
@@ -64,11 +44,6 @@ class LocalPool:
         self._scorer: Scorer | None = None
         self._job: FoldJob | None = None
         self._bench: Bench | None = None
-
-    @property
-    def capacity(self) -> int:
-        """One."""
-        return 1
 
     def idle(self) -> tuple[Bench | None, ...]:
         """Return the bench served last, nothing while a job waits."""
@@ -107,9 +82,8 @@ class _Worker:
 class RayPool:
     """Fits folds in warm actors of a private Ray cluster on this machine.
 
-    Nothing outside reaches the cluster without its token. Workers import what this process can import and stand in
-    its working directory, but see no secret of its environment. A fold whose worker dies is repeated once. When this
-    process dies, even by kill -9, its workers end within seconds.
+    Workers stand in this process's working directory. A fold whose worker dies is repeated once. When this process
+    dies, even by kill -9, its workers end within seconds.
     """
 
     def __init__(
@@ -122,22 +96,13 @@ class RayPool:
     ) -> None:
         self._open_scorer = open_scorer
         self._working_directory = Path.cwd()
-        # Sockets of Ray lie below this folder, and their paths may have 107 bytes: TMPDIR may be too long.
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
-        self._claim = _claim(self._folder)
+        self._cluster = start_cluster(workers=workers, threads=threads)
         try:
-            _sweep()
-            _start_cluster(self._folder, workers, threads)
             self._actor_class = _declare_actor(gpus_per_worker)
             self._workers = [_Worker(actor=self._start()) for _ in range(workers)]
         except BaseException:
             self.close()
             raise
-
-    @property
-    def capacity(self) -> int:
-        """How many workers there are."""
-        return len(self._workers)
 
     def idle(self) -> tuple[Bench | None, ...]:
         """Return the bench that each idle worker served last."""
@@ -165,12 +130,8 @@ class RayPool:
         return [answer for answer in answers if answer is not None]
 
     def close(self) -> None:
-        """End the cluster and remove its folder."""
-        import ray
-
-        ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._claim)
+        """End the cluster and its workers."""
+        self._cluster.close()
 
     def _start(self) -> Any:
         return self._actor_class.remote(self._open_scorer, str(self._working_directory))
@@ -204,26 +165,6 @@ class RayPool:
             return None
         worker.job = worker.future = None
         return job, failed_score(job, RuntimeError(f"its worker died {DEATHS} times: {_first_lines(death)}"))
-
-
-def _claim(folder: Path) -> int:
-    """Hold a cluster's folder until this process ends: whoever can lock it may remove it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
-
-
-def _sweep() -> None:
-    """Remove the folders of clusters whose process was killed."""
-    for folder in Path("/tmp").glob(f"{PREFIX}*"):
-        try:
-            found = folder.lstat()
-            if found.st_uid != os.getuid() or time.time() - found.st_mtime < FRESH_S:
-                continue
-            os.close(_claim(folder))
-        except OSError:  # it is in use, or gone
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
@@ -273,49 +214,3 @@ def _declare_actor(gpus: float) -> Any:
 
     # A fold that died may have died of itself: Ray repeats nothing, `RayPool` counts.
     return ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(FoldWorker)
-
-
-def _start_cluster(folder: Path, workers: int, threads: int) -> None:
-    token = folder / "token"
-    token.touch(mode=0o600)
-    token.write_text(_token())
-    # Ray puts the working directory on its workers' path: a torch.py that lies there must not be imported.
-    with _environment(token, threads), chdir(folder):
-        import ray  # not before: it reads the authentication mode when it is imported
-
-        ray.init(
-            address="local",
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(folder),
-        )
-
-
-@cache
-def _token() -> str:
-    """Return this process's token; Ray keeps the first one that it reads, so a second cluster has the same."""
-    return secrets.token_hex(32)
-
-
-@contextmanager
-def _environment(token: Path, threads: int) -> Iterator[None]:
-    """Start Ray's processes with the token, the threads and this process's path, and without its secrets."""
-    before = dict(os.environ)
-    hidden = [name for name in before if SECRET.search(name) or name == "RAY_ADDRESS"]
-    for name in hidden:
-        del os.environ[name]
-    lent = dict.fromkeys(THREADS, str(threads))
-    lent["PYTHONPATH"] = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
-    back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
-    os.environ |= lent
-    # Ray reads these for as long as it runs, so they stay.
-    os.environ |= QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    try:
-        yield
-    finally:
-        for name in lent:
-            del os.environ[name]
-        os.environ |= {name: value for name, value in before.items() if name in back}

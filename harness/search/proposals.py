@@ -34,7 +34,7 @@ from harness.record import scores
 from harness.record.files import make_folder, storage_faults, write_whole
 from harness.record.history import History, TrialRecord
 from harness.record.means import mean_score, running_means
-from harness.search.points import check_grids, derive_seed, drawn_values, is_drawn, walk_points
+from harness.search.points import check_grids, drawn_values, hash_words, is_drawn, walk_points
 from harness.spec.models import Search
 from harness.spec.ranges import Choice, Scalar, Span
 
@@ -151,13 +151,13 @@ class Proposals:
         """Yield a fresh sampler for each time that trial `number` is asked: a long-lived one cannot be resumed."""
         if self._search.sampler == "tpe":
             for ask in range(TPE_ASKS):
-                yield _tpe(self._search.startup, derive_seed(self._plan.id, "tpe", number, ask))
+                yield _tpe(self._search.startup, hash_words(self._plan.id, "tpe", number, ask))
         if self._search.sampler != "grid":
             for ask in range(RANDOM_ASKS):
-                yield RandomSampler(seed=derive_seed(self._plan.id, "random", number, ask))
+                yield RandomSampler(seed=hash_words(self._plan.id, "random", number, ask))
         if count_candidates(self._space) == float("inf"):
             return
-        for point in walk_points(self._space, derive_seed(self._plan.id, "points")):
+        for point in walk_points(self._space, hash_words(self._plan.id, "points")):
             if build_candidate(self._space, point).digest() not in self._seen:
                 yield _Given(point)
 
@@ -254,8 +254,9 @@ def _as_optuna(study: Study, record: TrialRecord) -> FrozenTrial:
     assert record.candidate is not None
     params = drawn_values(study.space, record.candidate)
     distributions = _distributions(study.space)
-    means = running_means(record.folds, study.folds)
-    value = mean_score(record.folds) if record.state == "complete" else None
+    folds = record.search_folds(study.repeats)
+    means = running_means(folds, study.folds)
+    value = mean_score(folds) if record.state == "complete" else None
     if record.state == "pruned":
         value = means[max(means)] if means else None  # what Optuna itself gives a trial that is told PRUNED
     return create_trial(

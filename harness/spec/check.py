@@ -11,7 +11,7 @@ from types import ModuleType
 from harness import plugins
 from harness.errors import SpecError, did_you_mean
 from harness.spec.choose import reader_of
-from harness.spec.models import Spec
+from harness.spec.models import BASELINES, Spec
 from harness.spec.options import FILES, ArmOptions, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
 from harness.spec.ranges import Span, as_yaml
@@ -117,7 +117,7 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
 
 def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
     here: Path = ("arms", name)
-    if name in (*spec.baselines, "majority", "classical", "generic", "probe"):
+    if name in BASELINES:
         yield Problem(here, f"{dotted(here)}: a baseline has this name; choose another", at_key=True)
     if spec.search.sampler != "grid":
         return

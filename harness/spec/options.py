@@ -41,6 +41,15 @@ class DataOptions(Keys):
     """Use a stratified sample of this many examples, drawn by the suite's seed."""
 
 
+class Confirm(Keys):
+    """How the best trials of an arm are fitted again before one of them is chosen."""
+
+    top: Annotated[int, Field(ge=1)] = 3
+    """How many of an arm's best trials."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many further repeats: the first keeps the folds and changes the training seed, the others change both."""
+
+
 class Protocol(Keys):
     """How examples are split and what is repeated."""
 
@@ -50,6 +59,13 @@ class Protocol(Keys):
     """How many times cross-validation is repeated, each time with other folds."""
     stratify: Literal["auto"] | bool = "auto"
     """Keep class shares alike in all folds; `auto` does so for labels that are classes."""
+    test: Annotated[float, Field(ge=0, le=0.5)] = 0
+    """The share of examples, in whole groups, that is locked away: no trial sees it, and the winner of each arm is
+    scored on it once, after the search. 0 locks nothing away; other shares are rounded to twentieths, and to
+    whole groups."""
+    confirm: Confirm | None = None
+    """Fit the best trials of each arm again on further repeats, which then choose the winner; off where none is given.
+    No part of a cell's identity: it can be added to a finished suite."""
 
 
 class TaskOptions(Keys):
@@ -82,7 +98,8 @@ class ArmOptions(Keys):
     method: str = "full"
     """The tuning method: which parameters train above the frozen depth."""
     freeze_depth: ranges.FreezeDepth = 0
-    """How many blocks are frozen: 0 trains everything, `all` trains the head alone."""
+    """How many blocks are frozen: 0 trains everything, `all` trains the head alone; a number above a backbone's blocks
+    means all of them."""
     head_lr: ranges.Rate = 1e-3
     """The learning rate of the head."""
     backbone_lr: ranges.Rate = 5e-5
@@ -92,7 +109,8 @@ class ArmOptions(Keys):
     weight_decay: ranges.Penalty = 0.01
     """AdamW's decoupled weight decay; not applied to biases and norms."""
     dropout: ranges.Share | None = None
-    """The dropout of the trained part; the checkpoint's own where none is given."""
+    """The dropout of the trained part; the checkpoint's own where none is given. A model without dropout layers stays
+    as it is."""
     label_smoothing: ranges.Share = 0.0
     """How much probability the training targets give to the other classes."""
     batch_norm: ranges.BatchNorm = "fixed"

@@ -12,7 +12,16 @@ from pydantic.fields import FieldInfo
 
 from harness import plugins
 from harness.spec.models import PATTERNS, Backbone, Budget, Compute, Search, Spec
-from harness.spec.options import FILES, ArmOptions, DataOptions, EarlyStopping, Keys, Protocol, TaskOptions
+from harness.spec.options import (
+    FILES,
+    ArmOptions,
+    Confirm,
+    DataOptions,
+    EarlyStopping,
+    Keys,
+    Protocol,
+    TaskOptions,
+)
 from harness.spec.ranges import Choice, Span, Unit, as_yaml
 from harness.spec.shape import strip
 
@@ -25,6 +34,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("arms", ArmOptions),
     ("early_stopping", EarlyStopping),
     ("protocol", Protocol),
+    ("confirm", Confirm),
     ("search", Search),
     ("budget", Budget),
     ("compute", Compute),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from harness.examples import Target
 
 if TYPE_CHECKING:
     import torch
+    from sklearn.pipeline import Pipeline
 
 STRATIFIED = True  # class shares are kept alike in all folds
 
@@ -70,3 +71,57 @@ def predict(logits: np.ndarray) -> np.ndarray:
 def read_values(predictions: np.ndarray, labels: tuple[str, ...]) -> tuple[Target, ...]:
     """Return the most probable label of each row."""
     return tuple(labels[index] for index in predictions.argmax(axis=1))
+
+
+def read_probabilities(predictions: np.ndarray) -> np.ndarray | None:
+    """Return what a table of predictions keeps besides their values, (rows, labels) float32."""
+    return predictions.astype(np.float32)
+
+
+def spell(targets: np.ndarray, labels: tuple[str, ...]) -> tuple[Target, ...]:
+    """Return encoded targets as the predictions' values are spelled."""
+    return tuple(labels[index] for index in targets.tolist())
+
+
+def read_pipeline(answers: Sequence[Mapping[str, Any]], labels: tuple[str, ...]) -> np.ndarray:
+    """Return a prediction, (labels,) float64, from what a transformers pipeline says of one example."""
+    scores = {answer["label"]: answer["score"] for answer in answers}
+    return np.array([scores[label] for label in labels])
+
+
+def guess(targets: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return the prediction that knows the training targets alone: their class shares, (labels,)."""
+    shares: np.ndarray = np.bincount(targets, minlength=len(labels)) / len(targets)
+    return shares
+
+
+def make_linear(strength: float) -> Any:
+    """Return an unfitted linear model; `strength` is the inverse of its regularization."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=1000)
+
+
+def predict_linear(model: Pipeline, features: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return probabilities over all declared labels, those absent from the training part with probability 0."""
+    probabilities = np.zeros((len(features), len(labels)))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities
+
+
+def rate(predicted: np.ndarray, targets: np.ndarray) -> float:
+    """Return how good a linear model's own predictions are, higher being better: the accuracy."""
+    return float(np.mean(predicted == targets))
+
+
+def fit_generic(
+    features: np.ndarray, targets: np.ndarray, labels: tuple[str, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the nearest class mean: probabilities are the softmax of negative squared distances to the means."""
+    means = np.stack([features[targets == label].mean(axis=0) for label in range(len(labels))])
+
+    def predict_nearest(asked: np.ndarray) -> np.ndarray:
+        distances = np.stack([((asked - mean) ** 2).sum(axis=1) for mean in means], axis=1)  # (rows, labels)
+        return predict(-distances)
+
+    return predict_nearest

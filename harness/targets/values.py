@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from harness.examples import Target
 
 if TYPE_CHECKING:
     import torch
+    from sklearn.pipeline import Pipeline
 
 STRATIFIED = False
 
@@ -65,6 +66,59 @@ def predict(logits: np.ndarray) -> np.ndarray:
 def read_values(predictions: np.ndarray, labels: tuple[str, ...]) -> tuple[Target, ...]:
     """Return the predicted numbers as they are."""
     return tuple(float(value) for value in predictions)
+
+
+def read_probabilities(predictions: np.ndarray) -> np.ndarray | None:
+    """Return None: a number says all of a prediction."""
+
+
+def spell(targets: np.ndarray, labels: tuple[str, ...]) -> tuple[Target, ...]:
+    """Return the targets as plain numbers: a table may have written 1.5 as a word."""
+    assert not labels
+    return tuple(map(float, targets.tolist()))
+
+
+def read_pipeline(answers: Sequence[Mapping[str, Any]], labels: tuple[str, ...]) -> np.ndarray:
+    """Return the number that a transformers pipeline says of one example, (1,) float64."""
+    assert not labels
+    return np.array([answer["score"] for answer in answers])
+
+
+def guess(targets: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return the prediction that knows the training targets alone: their mean, ()."""
+    assert not labels
+    return np.asarray(targets.mean())
+
+
+def make_linear(strength: float) -> Any:
+    """Return an unfitted ridge regression; `strength` is that of its regularization."""
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=strength)
+
+
+def predict_linear(model: Pipeline, features: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return the model's numbers, (rows,)."""
+    assert not labels
+    return np.asarray(model.predict(features))
+
+
+def rate(predicted: np.ndarray, targets: np.ndarray) -> float:
+    """Return how good a linear model's own predictions are, higher being better: the negative squared error."""
+    return -float(np.mean((predicted - targets) ** 2))
+
+
+def fit_generic(
+    features: np.ndarray, targets: np.ndarray, labels: tuple[str, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a ridge regression of fixed strength on standardized features."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    assert not labels
+    ridge = make_pipeline(StandardScaler(), Ridge(alpha=1.0)).fit(features, targets)
+    return lambda asked: np.asarray(ridge.predict(asked))
 
 
 def _number(target: Target) -> float | None:

@@ -4,13 +4,75 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.server
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.assets.lock import Asset, Member, Package, Place
 
 FILES = {"fake/config.json": b'{"model_type": "fake"}', "fake/model.safetensors": b"weights" * 100}
+
+
+class Told:
+    """Keeps what fetching tells."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.done: list[int] = []
+        self.sizes: list[int] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    @contextmanager
+    def meter(self, size: int) -> Iterator[Callable[[int], None]]:
+        self.sizes.append(size)
+        yield self.done.append
+
+
+@contextmanager
+def serve_slowly(house: Path, *, pieces: int, pause_s: float) -> Iterator[tuple[str, threading.Event]]:
+    """Give the address of an index that sends a wheel of `house` in pieces, and what is set after the first one."""
+    begun, over = threading.Event(), threading.Event()
+
+    class Index(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            if not self.path.endswith(".whl"):
+                links = "".join(f'<a href="/files/{file.name}">{file.name}</a>' for file in house.iterdir())
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
+                return
+            data = (house / Path(self.path).name).read_bytes()
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.close_connection = True
+            share = -(-len(data) // pieces)
+            for start in range(0, len(data), share):
+                try:
+                    self.wfile.write(data[start : start + share])
+                except ConnectionError:  # whoever fetched has gone
+                    return
+                begun.set()
+                if over.wait(pause_s):
+                    return
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/simple", begun
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
 
 
 def write_wheel(house: Path, name: str, files: Mapping[str, bytes] = FILES) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from harness.assets.lock import Package
 from harness.assets.packages import SourceError, download_packages
 from harness.errors import AssetError
-from tests.assets.fakes import pin, write_wheel
+from tests.assets.fakes import FILES, Told, pin, serve_slowly, write_wheel
 
 
 def test_a_package_that_no_index_offers_is_named(house: Path, tmp_path: Path) -> None:
@@ -65,3 +66,20 @@ def test_one_of_several_platforms_hashes_is_enough(house: Path, tmp_path: Path) 
         name=own.name, version=own.version, form="wheel", sha256=("0" * 64, *own.sha256), bytes=own.bytes
     )
     assert set(download_packages([package], tmp_path / "packages")) == {"fake-one"}
+
+
+def test_the_bytes_that_are_here_are_told_while_pip_fetches(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pin(write_wheel(house, "fake-one", {**FILES, "fake/more": os.urandom(2_000_000)}))
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    told = Told()
+    with serve_slowly(house, pieces=4, pause_s=0.6) as (index, _):
+        monkeypatch.setenv("PIP_INDEX_URL", index)
+        download_packages([package], tmp_path / "packages", told)
+    assert told.sizes == [package.bytes]
+    assert told.done == sorted(told.done)
+    assert len({done for done in told.done if 0 < done < package.bytes}) >= 2
+    assert max(told.done) <= package.bytes
+    assert told.lines == []

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from harness.cli.progress import Interrupts
+
 STOPPED = """
 import os, signal
 from harness.cli.progress import Interrupts
-with Interrupts(lambda text: None):
+with Interrupts(lambda text: None) as interrupts:
+    interrupts.listen()
     for name in {signals}:
         os.kill(os.getpid(), getattr(signal, name))
 """
@@ -27,6 +31,12 @@ def test_a_forced_stop_gives_the_cursor_back(signals: tuple[str, ...], code: int
     said = os.read(ours, 1000)
     os.close(ours)
     assert (ended.returncode, said) == (code, b"\x1b[?25h")
+
+
+def test_before_folds_run_ctrl_c_ends_what_takes_time() -> None:
+    with pytest.raises(KeyboardInterrupt), Interrupts(print) as interrupts:
+        signal.raise_signal(signal.SIGINT)
+    assert not interrupts.asked()
 
 
 def test_a_forced_stop_writes_nothing_into_a_log() -> None:

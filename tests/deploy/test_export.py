@@ -15,7 +15,7 @@ from transformers import AutoConfig, pipeline
 from harness.deploy import export as module
 from harness.deploy.export import ExportError, export_model
 from harness.deploy.refit import Winner, refit_winner
-from harness.errors import StorageError
+from harness.errors import ModelError, StorageError
 from harness.learn.loop import compute_logits
 from harness.learn.sources import Source
 from harness.modalities.sounds import encode_sound
@@ -226,3 +226,17 @@ def test_a_decoder_reads_an_empty_text(
     run: Any = pipeline("text-classification", model=str(exported.folder), device="cpu")
     together = run(["good", "a lovely bright film"], batch_size=2)
     assert together[0]["score"] == pytest.approx(run("good")[0]["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "outcome"), [(8, "loss not finite"), (64, "predictions not finite")])
+def test_a_refit_that_diverges_says_what_to_do_and_leaves_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path, batch_size: int, outcome: str
+) -> None:
+    winner = make_winner(0, fold_epochs=(1, 1), batch_size=batch_size)  # 64: a single step
+    wild = replace(winner.candidate, head_lr=1e30, backbone_lr=1e30)
+    with pytest.raises(ModelError, match=r"^task: the winner of arm 'depth' diverges .*--arm") as caught:
+        export_model(build_source(request), replace(winner, candidate=wild), tmp_path / "out" / "model")
+    assert outcome in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert not list((tmp_path / "out").iterdir())

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from harness.candidate import build_candidate
 from harness.judge.comparison import Comparison
 from harness.judge.rank import compare_arms
 from harness.plan import BackboneFacts, Plan, Study, Survey, TaskFacts, expand
 from harness.record.history import History, TrialRecord
-from harness.record.scores import FoldScore
+from harness.record.scores import FoldScore, Predictions
 from harness.spec.models import BASELINES, Backbone, Search, Spec
 from harness.spec.options import ArmOptions, DataOptions, Protocol, TaskOptions
 from harness.spec.ranges import Span
 
 FOLDS = 3
+ROWS = 200  # examples a fold
+LABELS = ("no", "yes")
 TASKS = ("reviews", "tickets", "intents")
 LEVELS = {  # the mean score of a study's best trial, by task
     "depth": (0.724, 0.898, 0.835),
@@ -62,7 +66,7 @@ def make_plan(spec: Spec, *, metric: str = "macro-f1", higher_is_better: bool = 
         modality="text",
         examples=600,
         groups=None,
-        labels=("no", "yes"),
+        labels=LABELS,
         metric=metric,
         metrics=(metric,),
         higher_is_better=higher_is_better,
@@ -118,11 +122,27 @@ def fill_history(plan: Plan) -> Mapping[tuple[str, int], TrialRecord]:
     return records
 
 
+def read(fold: FoldScore) -> Predictions:
+    """Return predictions of ROWS examples whose accuracy, and nearly macro-F1, is the fold's score."""
+    score = fold.valid_score or 0.0
+    targets = np.arange(ROWS) % 2
+    lucky = np.random.default_rng([round(1e6 * score), fold.trial, fold.fold]).permutation(ROWS)
+    decided = np.where(lucky < round(score * ROWS), targets, 1 - targets)
+    return Predictions(
+        ids=tuple(f"{fold.fold}-{row:03d}" for row in range(ROWS)),
+        groups=None,
+        targets=tuple(LABELS[target] for target in targets),
+        values=tuple(LABELS[target] for target in decided),
+        labels=LABELS,
+        probabilities=np.eye(2, dtype=np.float32)[decided],
+    )
+
+
 def compare_made_up() -> Comparison:
     """Return the comparison of the whole made-up run."""
     spec = make_spec()
     plan = make_plan(spec)
-    return compare_arms(plan, History(trials=fill_history(plan)), spec)
+    return compare_arms(plan, History(trials=fill_history(plan)), spec, read=read)
 
 
 def compare_with_a_hole() -> Comparison:
@@ -138,7 +158,7 @@ def compare_with_a_hole() -> Comparison:
         trials[key] = replace(trials[key], state=state, reason=reason, folds=())
     key = study["reviews", "depth"].id, 0
     trials[key] = replace(trials[key], state="pruned", folds=trials[key].folds[:1])
-    return compare_arms(plan, History(trials=trials, damage=("The ledger lost 1 line.",)), spec)
+    return compare_arms(plan, History(trials=trials, damage=("The ledger lost 1 line.",)), spec, read=read)
 
 
 assert set(BASELINES) <= set(LEVELS)

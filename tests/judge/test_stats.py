@@ -282,3 +282,23 @@ def test_no_ranking_depends_on_the_names_or_the_order_of_methods() -> None:
     first, second = stats.friedman(X), stats.friedman(X[::-1, order])
     assert second.chi2 == near(first.chi2)
     assert list(second.mean_ranks) == [near(first.mean_ranks[i]) for i in order]
+
+
+def test_a_bootstrap_difference_is_paired_and_signed() -> None:
+    rng = np.random.default_rng(6)
+    targets = rng.integers(0, 2, size=300)
+    flipped = np.where(np.arange(300) < 30, 1 - targets, targets)
+    accuracy = lambda predictions, truth, weights: float(weights @ (predictions == truth) / weights.sum())  # noqa: E731
+    found = stats.bootstrap_difference(targets, flipped, targets, accuracy)
+    assert found.difference == near(-0.1)
+    assert (found.low, found.high) == (pytest.approx(-0.134, abs=0.01), pytest.approx(-0.066, abs=0.01))
+    assert found.p == near(2 / 501)  # of 500 bags none says otherwise
+    back = stats.bootstrap_difference(flipped, targets, targets, accuracy)
+    assert (back.difference, back.low, back.high) == (-found.difference, -found.high, -found.low)
+    same = stats.bootstrap_difference(flipped, flipped, targets, accuracy)
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_a_bootstrap_difference_that_is_nowhere_defined_says_nothing() -> None:
+    found = stats.bootstrap_difference(np.zeros(5), np.ones(5), np.zeros(5), lambda *_: math.nan, bags=10)
+    assert (math.isnan(found.difference), math.isnan(found.low), found.p) == (True, True, 1.0)

@@ -92,7 +92,7 @@ def test_something_frozen_that_moves_is_found(request: pytest.FixtureRequest, de
 
     def move(forward: Forward, epoch: int) -> bool:
         with torch.no_grad():
-            victim.view(-1)[0].add_(1e-3)
+            victim[(0,) * victim.ndim].add_(1e-3)
         return False
 
     with (

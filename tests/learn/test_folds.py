@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DataError
-from harness.learn.folds import split_folds
+from harness.examples import Examples, build_examples, group_keys
+from harness.learn.folds import list_training, split_examples, split_folds
+from harness.spec.options import Protocol
 
 
 def split(
@@ -67,3 +69,42 @@ def test_a_class_without_rows_takes_no_part() -> None:
     classes = np.array([0, 2] * 6)  # 1 is declared and absent
     place = split_folds([f"r{n}" for n in range(12)], groups, classes, folds=3, seed=0)
     assert [np.sum((place == fold) & (classes == 2)) for fold in range(3)] == [2, 2, 2]
+
+
+def lock(examples: Examples, share: float, *, repeat: int = 0) -> np.ndarray:
+    groups, classes = group_keys(examples), np.array([int(target) for target in examples.targets])
+    protocol = Protocol(folds=3, test=share)
+    return split_examples(examples, groups, classes, protocol, seed=1, repeat=repeat)
+
+
+def test_what_is_locked_away_stands_behind_the_last_fold_in_every_repeat() -> None:
+    examples = build_examples(
+        inputs=[f"text {row}" for row in range(120)],
+        targets=[str(row % 2) for row in range(120)],
+        groups=[f"g{row // 3}" for row in range(120)],
+    )
+    place = lock(examples, 0.25)
+    locked = place == 3
+    assert locked.mean() == pytest.approx(0.25, abs=0.05)
+    assert np.mean([examples.targets[row] == "1" for row in np.flatnonzero(locked)]) == pytest.approx(
+        0.5, abs=0.1
+    )
+    assert (
+        lock(examples, 0.25, repeat=1).tolist() == place.tolist()
+    )  # it confirms with another training seed alone
+    further = lock(examples, 0.25, repeat=2)
+    assert (further == 3).tolist() == locked.tolist()
+    assert further.tolist() != place.tolist()
+    groups = group_keys(examples)
+    assert not set(groups[locked]) & set(groups[~locked])
+    for fold in range(4):
+        rows = list_training(place, fold, folds=3)
+        assert not locked[rows].any()
+        assert not (place[rows] == fold).any()
+    assert set(lock(examples, 0.0).tolist()) == {0, 1, 2}
+
+
+def test_one_group_cannot_be_open_and_locked_away() -> None:
+    alone = build_examples(inputs=["a", "b", "c", "d"], targets=["0", "1", "0", "1"], groups=["g"] * 4)
+    with pytest.raises(DataError, match="use test 0"):
+        lock(alone, 0.25)

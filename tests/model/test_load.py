@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 import transformers
 
 from harness.errors import ModelError
+from harness.model.batch import call_logits, make_dummy_batch
 from harness.model.frozen import digest_frozen
 from harness.model.load import check_size, load_pretrained, reset_head
+from tests.contracts.architectures import ARCHITECTURES
 
 BERT: dict[str, Any] = {
     "vocab_size": 40,
@@ -148,6 +151,24 @@ def test_layers_are_not_dropped_and_nothing_is_masked_unless_asked(tmp_path: Pat
     assert (kept.layerdrop, kept.apply_spec_augment) == (0.0, False)  # type: ignore[union-attr]
     asked = load_pretrained(folder, "AutoModelForAudioClassification", layerdrop=0.3).model.config
     assert (asked.layerdrop, asked.apply_spec_augment) == (0.3, False)  # type: ignore[union-attr]
+
+
+def test_a_model_that_cannot_be_told_not_to_mask_masks_nothing_either(tmp_path: Path) -> None:
+    tiny = next(architecture for architecture in ARCHITECTURES if architecture.name == "data2vec-audio")
+    still = dict.fromkeys(
+        ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout"),
+        0.0,
+    )
+    masking = {
+        "mask_time_prob": 0.5,
+        "mask_time_length": 2,
+        "mask_feature_prob": 0.5,
+        "mask_feature_length": 2,
+    }
+    folder = save(replace(tiny, settings=tiny.settings | still | masking).build(), tmp_path)
+    model = load_pretrained(folder, tiny.auto_class, num_labels=tiny.labels).model.train()
+    batch = make_dummy_batch(model)
+    assert torch.equal(call_logits(model, batch), call_logits(model, batch))
 
 
 def test_loading_is_silent(bert: Path, capfd: pytest.CaptureFixture[str]) -> None:

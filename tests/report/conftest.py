@@ -88,12 +88,34 @@ def rename(comparison: Comparison, name: str) -> Comparison:
         ranking=replace(
             comparison.ranking,
             rows=tuple(
-                RankRow(arm=name, mean_rank=row.mean_rank) if row.arm == "full" else row
+                RankRow(arm=name, mean_rank=row.mean_rank, tier="A") if row.arm == "full" else row
                 for row in comparison.ranking.rows
             ),
         ),
+        verdicts=tuple(
+            replace(
+                verdict,
+                task=name if verdict.task == first else verdict.task,
+                backbone=name,
+                answer=name,
+                sentence=name,
+            )
+            for verdict in comparison.verdicts
+        ),
         notes=(name,),
     )
+
+
+@pytest.fixture(scope="session")
+def harmless(holed: Comparison) -> Comparison:
+    """The comparison of `hostile` with a name that attacks nobody."""
+    return rename(holed, "name")
+
+
+@pytest.fixture(scope="session")
+def endless(holed: Comparison) -> Comparison:
+    """The same with a name of ninety letters and no blank."""
+    return rename(holed, "endless-" * 5 + "x" * 50)
 
 
 @pytest.fixture(params=HOSTILE, ids=[ascii(text)[1:-1].replace("::", ":") for text in HOSTILE])

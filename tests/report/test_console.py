@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
@@ -68,6 +69,31 @@ def test_on_a_terminal_progress_is_a_bar_for_each_task(monkeypatch: pytest.Monke
     assert "0/9 trials" in screen.getvalue()
     assert "all done" in screen.getvalue()
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is given back
+
+
+def test_on_a_terminal_a_download_is_a_bar_in_megabytes_that_goes_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Screen()
+    with contextlib.suppress(KeyboardInterrupt), open_terminal(stderr=screen).meter(90_000_000) as tell:
+        tell(30_000_000)
+        raise KeyboardInterrupt
+    assert "30.0/90.0 MB" in screen.getvalue()
+    assert "\x1b[?25h" in screen.getvalue()  # the cursor is given back
+    assert screen.getvalue().endswith("\x1b[2K")
+
+
+def test_without_a_terminal_or_when_asked_to_be_quiet_a_download_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    err, screen = io.StringIO(), Screen()
+    for terminal in (open_terminal(stderr=err), open_terminal(stderr=screen, bars=False)):
+        with terminal.meter(90_000_000) as tell:
+            tell(30_000_000)
+    assert err.getvalue() == screen.getvalue() == ""
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

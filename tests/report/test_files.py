@@ -36,7 +36,7 @@ CELL = {
         "gap",
     ),
     *("depth", "blocks", "trainable_parameters", "fit_s", "trials", "note"),
-    *("test_score", "fold_sd", "seed_sd", "p_best", "deploy", "pairwise"),
+    *("test_score", "test_low", "test_high", "fold_sd", "seed_sd", "p_best", "deploy", "pairwise"),
 }
 
 
@@ -116,10 +116,11 @@ def test_no_csv_field_is_a_formula(hostile: tuple[str, Comparison]) -> None:
 
 def test_markdown_shows_ranking_cells_and_notes(holed: Comparison) -> None:
     text = markdown.render(holed)
-    assert "| 1.0 | depth | .724 [.68,.77] | .898 [.86,.94] | .835 [.79,.88] |" in text
-    assert "| full | missing | – | – | – | – | – | – | – | 0 | 1 | 2 | no complete trial" in text
+    assert "| 1.0 [1.0,2.5] | depth | .711 [.66,.76] | .883 [.84,.92] | .819 [.78,.86] |" in text
+    assert "| full | missing | – | – | – | – | – | – | – | – | – | – | 0 | 1 | 2 | no complete trial" in text
     assert (
-        "| depth | .724 [.68,.77] | .784 | .06 | 4 of 6 | 0.002 | 5e-05 | 3.6 M | 0.9 | 2 | 1 | 0 |" in text
+        "| depth | .711 [.66,.76] | .723 | .013 | – | .784 | .06 | 4/6 | 0.002 | 5e-05 | 3.6 M | 0.9 | 2 | 1 | 0 |"
+        in text
     )
     assert "- The ledger lost 1 line." in text
 
@@ -138,12 +139,12 @@ def test_no_name_breaks_a_markdown_table_or_becomes_markup(hostile: tuple[str, C
     inside = [part.type for token in tokens for part in token.children or ()]
     assert set(inside) <= {"text", "text_special"}
     kinds = Counter(token.type for token in tokens)
-    assert kinds["heading_open"] == 6  # the suite, the ranking, three tasks and the notes
+    assert kinds["heading_open"] == 7  # the suite, the ranking, three tasks, the verdicts and the notes
     assert kinds["table_open"] == 4
-    assert kinds["bullet_list_open"] == 1
-    assert kinds["list_item_open"] == 1
+    assert kinds["bullet_list_open"] == 2
+    assert kinds["list_item_open"] == 1 + len(hostile[1].verdicts)
     assert not {"html_block", "fence", "code_block", "blockquote_open", "ordered_list_open"} & set(kinds)
-    assert kinds["td_open"] == 7 * 5 + 3 * 7 * 13
+    assert kinds["td_open"] == 7 * 5 + 3 * 7 * 16
 
 
 def test_no_name_becomes_what_github_adds(hostile: tuple[str, Comparison]) -> None:
@@ -168,15 +169,16 @@ def test_markdown_escapes_what_begins_a_block(text: str, escaped: str) -> None:
     assert markdown.escape(text) == escaped
 
 
-def test_a_report_is_three_files(tmp_path: Path, holed: Comparison) -> None:
+def test_a_report_is_five_files(tmp_path: Path, holed: Comparison) -> None:
     paths = write_report(tmp_path, holed)
-    assert [path.name for path in paths] == ["table.json", "table.md", "table.csv"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "table.json", "table.md"]
+    names = ["table.json", "table.md", "table.csv", "table.tex", "report.html"]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
     assert json.loads((tmp_path / "table.json").read_text())["suite"] == "quickstart"
 
 
 def test_a_report_is_written_whatever_the_names(tmp_path: Path, hostile: tuple[str, Comparison]) -> None:
-    assert len(write_report(tmp_path, hostile[1])) == 3
+    assert len(write_report(tmp_path, hostile[1])) == 5
 
 
 def test_a_comparison_that_cannot_be_shown_leaves_the_old_tables(tmp_path: Path, holed: Comparison) -> None:

@@ -16,16 +16,21 @@ from harness.report.layout import measure
 WIDE = """\
  quickstart · 3 tasks x 1 backbone x 3 arms · 3 folds
  Ranking (mean rank over 2 tasks; scores with 95 % intervals)
- rank  arm        reviews         tickets         intents         gap  depth   s/fit
-                  macro-f1        macro-f1        macro-f1
- 1.0   depth      .724 [.68,.77]  .898 [.86,.94]  .835 [.79,.88]  .06  4 of 6  0.9
- 2.0   full       .711 [.67,.75]  .890 [.85,.93]  missing         .06  0 of 6  2.4
- 3.0   head-only  .695 [.65,.74]  .861 [.82,.90]  .790 [.75,.83]  .06  6 of 6  0.3
+ rank           arm        reviews         tickets         intents         opt          gap  depth  s
+                           macro-f1        macro-f1        macro-f1
+ 1.0 [1.0,2.5]  depth      .711 [.66,.76]  .883 [.84,.92]  .819 [.78,.86]  .01 .01 .02  .06  4/6    0.9
+ 2.0 [1.0,3.0]  full       .690 [.64,.74]  .877 [.83,.91]  missing         .02 .01 –    .06  0/6    2.4
+ 3.0 [1.5,3.0]  head-only  .676 [.62,.72]  .847 [.80,.89]  .776 [.73,.82]  .02 .01 .02  .06  6/6    0.3
  baselines: majority .43 .10 .08 · classical .64 .67 .48 · generic .66 .80 .70 · probe .68 .84 .77
- A score is the mean over folds of an arm's best trial, with a corrected resampled t interval over folds. The
-   best of many trials flatters itself; this is not corrected for.
+ tiers (arms in one are not separable): A depth, full, head-only
+ does fine-tuning pay? reviews cannot tell (.03 [-.04,.09]) · tickets cannot tell (.03 [-.02,.09]) · intents cannot
+   tell (.05 [-.02,.11])
+ how deep to freeze? reviews cannot tell (0-6) · tickets cannot tell (0-4) · intents 4 (4-4)
+ is it overfitting? reviews yes (.06 [.06,.06]) · tickets yes (.06 [.06,.06]) · intents yes (.06 [.06,.06])
+ A score is the metric on pooled out-of-fold predictions, corrected for having chosen the best of an arm's trials
+   (BBC-CV, 500 bags), with the 95 % interval of the bags; optimism is what the best trial's own score adds.
  Ranked over 2 of 3, those in which every arm has a score: intents x minilm lacks full.
- Mean ranks have no interval: with 2 tasks there are fewer than 6 to resample.
+ Intervals of mean ranks are over the examples of these 2 tasks, not over tasks: they say nothing of another task.
  The ledger lost 1 line.
  intents, full: no complete trial (2 failed, 1 pruned): out of memory.
  reviews, depth: 1 pruned of 3 trials, not in the score.
@@ -35,23 +40,32 @@ WIDE = """\
 AT_80 = """\
  quickstart · 3 tasks x 1 backbone x 3 arms · 3 folds
  Ranking (mean rank over 3 tasks; scores with 95 % intervals)
- rank  arm        reviews         tickets         intents
-                  macro-f1        macro-f1        macro-f1
- 1.3   depth      .724 [.68,.77]  .898 [.86,.94]  .835 [.79,.88]
- 1.7   full       .711 [.67,.75]  .890 [.85,.93]  .842 [.80,.88]
- 3.0   head-only  .695 [.65,.74]  .861 [.82,.90]  .790 [.75,.83]
- Best trials: training minus validation score, frozen blocks, seconds per fit
-   arm        reviews             tickets             intents
-              gap  depth   s/fit  gap  depth   s/fit  gap  depth   s/fit
-   depth      .06  4 of 6  0.9    .06  4 of 6  0.9    .06  4 of 6  0.9
-   full       .06  0 of 6  2.4    .06  0 of 6  2.4    .06  0 of 6  2.4
-   head-only  .06  6 of 6  0.3    .06  6 of 6  0.3    .06  6 of 6  0.3
+ rank           arm        reviews         tickets         intents
+                           macro-f1        macro-f1        macro-f1
+ 1.3 [1.0,2.3]  depth      .703 [.65,.75]  .883 [.84,.92]  .819 [.78,.86]
+ 1.7 [1.0,2.3]  full       .690 [.64,.74]  .877 [.83,.91]  .828 [.78,.87]
+ 3.0 [2.0,3.0]  head-only  .676 [.62,.72]  .847 [.80,.89]  .776 [.73,.82]
+ Best trials: optimism, training minus validation score, frozen blocks, seconds
+   per fit
+   arm        reviews               tickets               intents
+              opt  gap  depth  s    opt  gap  depth  s    opt  gap  depth  s
+   depth      .02  .06  4/6    0.9  .01  .06  4/6    0.9  .02  .06  4/6    0.9
+   full       .02  .06  0/6    2.4  .01  .06  0/6    2.4  .01  .06  0/6    2.4
+   head-only  .02  .06  6/6    0.3  .01  .06  6/6    0.3  .02  .06  6/6    0.3
  baselines: majority .43 .10 .08 · classical .64 .67 .48 · generic .66 .80 .70
    probe .68 .84 .77
- A score is the mean over folds of an arm's best trial, with a corrected
-   resampled t interval over folds. The best of many trials flatters itself;
-   this is not corrected for.
- Mean ranks have no interval: with 3 tasks there are fewer than 6 to resample.
+ tiers (arms in one are not separable): A depth, full, head-only
+ does fine-tuning pay? reviews cannot tell (.02 [-.04,.09]) · tickets cannot
+   tell (.03 [-.02,.09]) · intents cannot tell (.05 [-.02,.11])
+ how deep to freeze? reviews cannot tell (0-6) · tickets cannot tell (0-4) ·
+   intents cannot tell (0-4)
+ is it overfitting? reviews yes (.06 [.06,.06]) · tickets yes (.06 [.06,.06]) ·
+   intents yes (.06 [.06,.06])
+ A score is the metric on pooled out-of-fold predictions, corrected for having
+   chosen the best of an arm's trials (BBC-CV, 500 bags), with the 95 % interval
+   of the bags; optimism is what the best trial's own score adds.
+ Intervals of mean ranks are over the examples of these 3 tasks, not over tasks:
+   they say nothing of another task.
  resume or extend: the same command
 """
 
@@ -61,51 +75,67 @@ AT_40 = """\
    3 folds
  Ranking (mean rank over 2 tasks; scores
    with 95 % intervals)
- rank  arm
- 1.0   depth
- 2.0   full
- 3.0   head-only
+ rank           arm
+ 1.0 [1.0,2.5]  depth
+ 2.0 [1.0,3.0]  full
+ 3.0 [1.5,3.0]  head-only
 
  reviews · macro-f1
- depth      .724 [.68,.77]
-   gap .06 · 4 of 6 · 0.9 s/fit
- full       .711 [.67,.75]
-   gap .06 · 0 of 6 · 2.4 s/fit
- head-only  .695 [.65,.74]
-   gap .06 · 6 of 6 · 0.3 s/fit
+ depth      .711 [.66,.76]
+   opt .01 · gap .06 · 4/6 · 0.9 s
+ full       .690 [.64,.74]
+   opt .02 · gap .06 · 0/6 · 2.4 s
+ head-only  .676 [.62,.72]
+   opt .02 · gap .06 · 6/6 · 0.3 s
  baselines: majority .43 · classical .64
    generic .66 · probe .68
 
  tickets · macro-f1
- depth      .898 [.86,.94]
-   gap .06 · 4 of 6 · 0.9 s/fit
- full       .890 [.85,.93]
-   gap .06 · 0 of 6 · 2.4 s/fit
- head-only  .861 [.82,.90]
-   gap .06 · 6 of 6 · 0.3 s/fit
+ depth      .883 [.84,.92]
+   opt .01 · gap .06 · 4/6 · 0.9 s
+ full       .877 [.83,.91]
+   opt .01 · gap .06 · 0/6 · 2.4 s
+ head-only  .847 [.80,.89]
+   opt .01 · gap .06 · 6/6 · 0.3 s
  baselines: majority .10 · classical .67
    generic .80 · probe .84
 
  intents · macro-f1
- depth      .835 [.79,.88]
-   gap .06 · 4 of 6 · 0.9 s/fit
+ depth      .819 [.78,.86]
+   opt .02 · gap .06 · 4/6 · 0.9 s
  full       missing
- head-only  .790 [.75,.83]
-   gap .06 · 6 of 6 · 0.3 s/fit
+ head-only  .776 [.73,.82]
+   opt .02 · gap .06 · 6/6 · 0.3 s
  baselines: majority .08 · classical .48
    generic .70 · probe .77
 
- A score is the mean over folds of an
-   arm's best trial, with a corrected
-   resampled t interval over folds. The
-   best of many trials flatters itself;
-   this is not corrected for.
+ tiers (arms in one are not separable):
+   A depth, full, head-only
+ does fine-tuning pay? reviews cannot
+   tell (.03 [-.04,.09]) · tickets
+   cannot tell (.03 [-.02,.09]) ·
+   intents cannot tell (.05 [-.02,.11])
+ how deep to freeze? reviews cannot tell
+   (0-6) · tickets cannot tell (0-4) ·
+   intents 4 (4-4)
+ is it overfitting? reviews yes (.06
+   [.06,.06]) · tickets yes (.06
+   [.06,.06]) · intents yes (.06
+   [.06,.06])
+ A score is the metric on pooled
+   out-of-fold predictions, corrected
+   for having chosen the best of an
+   arm's trials (BBC-CV, 500 bags), with
+   the 95 % interval of the bags;
+   optimism is what the best trial's own
+   score adds.
  Ranked over 2 of 3, those in which
    every arm has a score: intents x
    minilm lacks full.
- Mean ranks have no interval: with 2
-   tasks there are fewer than 6 to
-   resample.
+ Intervals of mean ranks are over the
+   examples of these 2 tasks, not over
+   tasks: they say nothing of another
+   task.
  The ledger lost 1 line.
  intents, full: no complete trial (2
    failed, 1 pruned): out of memory.
@@ -116,7 +146,7 @@ AT_40 = """\
 
 
 def test_with_room_every_arm_is_one_line_and_a_hole_is_told(holed: Comparison) -> None:
-    assert terminal.render(holed, width=110) == WIDE
+    assert terminal.render(holed, width=116) == WIDE
 
 
 def test_at_80_columns_scores_and_details_are_two_tables(whole: Comparison) -> None:
@@ -131,7 +161,7 @@ def test_at_40_columns_each_task_is_a_block(holed: Comparison) -> None:
 def test_no_line_is_too_wide_and_no_number_is_cut(holed: Comparison, width: int) -> None:
     text = terminal.render(holed, width=width)
     assert all(measure(line) <= width for line in text.splitlines())
-    for score in (".724 [.68,.77]", ".890 [.85,.93]", ".790 [.75,.83]", "4 of 6", "missing"):
+    for score in (".711 [.66,.76]", ".877 [.83,.91]", ".776 [.73,.82]", "4/6", "missing"):
         assert score in text
     for baseline in ("majority .43", "probe .68"):
         assert baseline in " ".join(text.split())
@@ -144,14 +174,14 @@ def test_long_names_are_shortened_and_numbers_stay(whole: Comparison) -> None:
     for width in (40, 80, 120):
         text = terminal.render(replace(whole, cells=cells, ranking=ranking), width=width)
         assert all(measure(line) <= width for line in text.splitlines())
-        assert re.search(r"aa…b+ +\.724 \[\.68,\.77\]", text)
+        assert re.search(r"aa.*b+ +\.703 \[\.65,\.75\]", text)
 
 
 def test_two_backbones_of_one_task_are_two_rows_under_one_rank(whole: Comparison) -> None:
     other = tuple(replace(cell, backbone="bert", score=0.5, low=0.4, high=0.6) for cell in whole.cells)
     text = terminal.render(replace(whole, cells=whole.cells + other), width=130)
-    assert " 1.3   depth      minilm    .724 [.68,.77]" in text
-    assert "       depth      bert      .500 [.40,.60]" in text
+    assert " 1.3 [1.0,2.3]  depth      minilm    .703 [.65,.75]" in text
+    assert "                depth      bert      .500 [.40,.60]" in text
     assert " baselines on bert: majority .50 .50 .50" in text
     assert "3 tasks x 2 backbones x 3 arms" in text
 
@@ -169,9 +199,9 @@ def test_a_metric_in_its_own_unit_has_significant_digits(whole: Comparison) -> N
         for cell in whole.cells
         if cell.task == "reviews"
     )
-    text = terminal.render(replace(whole, tasks=tasks, cells=cells))
+    text = terminal.render(replace(whole, tasks=tasks, cells=cells, verdicts=()))
     assert "rmse ↓" in text
-    assert re.search(r"depth +12\.3 \[11\.2,13\.5\] +1\.5 +4 of 6 +0\.9", text)
+    assert re.search(r"depth +12\.3 \[11\.2,13\.5\] +0\.020 +1\.5 +4/6 +0\.9", text)
 
 
 def test_depths_of_backbones_of_other_sizes_are_told_apart(whole: Comparison) -> None:

@@ -42,7 +42,7 @@ def open_nothing():
     raise AssetError("minilm is not here")
 
 pool = RayPool(open_scorer, workers=2, threads=1)
-said = {"capacity": pool.capacity, "mode": oct((pool._folder / "token").stat().st_mode & 0o777)}
+said = {"workers": len(pool.idle()), "mode": oct((pool._cluster.folder / "token").stat().st_mode & 0o777)}
 said["auth"] = os.environ["RAY_AUTH_MODE"]
 answers = {}
 for folds in ((0, 1), (2,)):
@@ -52,7 +52,7 @@ for folds in ((0, 1), (2,)):
     while set(answers) < set(range(folds[-1] + 1)):
         answers |= {job.fold: score for job, score in pool.wait(60)}
 said |= {"idle": pool.idle(), "answers": {fold: [s.state, s.error] for fold, s in answers.items()}}
-folder = pool._folder
+folder = pool._cluster.folder
 pool.close()
 said["left"] = folder.exists()
 broken = RayPool(open_nothing, workers=1)
@@ -127,7 +127,7 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
-    assert (said["capacity"], said["mode"], said["auth"], said["left"]) == (2, "0o600", "token", False)
+    assert (said["workers"], said["mode"], said["auth"], said["left"]) == (2, "0o600", "token", False)
     assert said["answers"]["2"] == ["error", "ValueError: no such thing"]
     workers = [json.loads(said["answers"][fold][1]) for fold in ("0", "1")]
     for worker in workers:

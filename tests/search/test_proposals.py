@@ -16,7 +16,7 @@ from harness.errors import SpecError
 from harness.plan import Study
 from harness.record.history import History, TrialRecord
 from harness.record.scores import FoldJob, FoldScore
-from harness.search.points import check_grids, derive_seed, drawn_values, walk_points
+from harness.search.points import check_grids, drawn_values, hash_words, walk_points
 from harness.search.proposals import Proposals
 from harness.spec.models import Search
 from tests.search.made import BLOCKS, SEARCHED, make_plan, make_score, make_space, make_study, run_plan
@@ -300,5 +300,5 @@ def test_five_thousand_trials_are_rebuilt_in_time(tmp_path: Path) -> None:
 
 
 def test_seeds_are_the_same_in_every_process() -> None:
-    assert derive_seed("a", "tpe", 1, 0) == 0xA2A19C06
-    assert derive_seed("a", "tpe", 1, 1) != derive_seed("a", "tpe", 11)
+    assert hash_words("a", "tpe", 1, 0) == 0xA2A19C06
+    assert hash_words("a", "tpe", 1, 1) != hash_words("a", "tpe", 11)

@@ -1,6 +1,14 @@
 """The formulas of judging, on numbers alone, each with its paper."""
 
-from harness.judge.stats.bbc import BBC, bbc_cv, bbc_cv_metric
+from harness.judge.stats.bbc import (
+    BBC,
+    Difference,
+    bbc_cv,
+    bbc_cv_metric,
+    bootstrap_difference,
+    bootstrap_metric,
+    summarise_bags,
+)
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -29,6 +37,7 @@ from harness.judge.stats.paired import (
 __all__ = [
     "BBC",
     "BradleyTerry",
+    "Difference",
     "FTest",
     "Friedman",
     "Interval",
@@ -38,6 +47,8 @@ __all__ = [
     "TTest",
     "bbc_cv",
     "bbc_cv_metric",
+    "bootstrap_difference",
+    "bootstrap_metric",
     "bradley_terry",
     "corrected_resampled_t",
     "correlated_bayesian_t",
@@ -48,6 +59,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "summarise_bags",
     "wilcoxon_exact",
     "wilson",
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.judge.stats.paired import Interval
 from harness.judge.stats.ranks import round_noise
 
+NOISE = 1e-12  # of a score: less is rounding
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 Bags = int | Sequence[Sequence[int] | np.ndarray]
 
@@ -23,6 +25,19 @@ class BBC:
     high: float
     raw_best: float
     chosen: int
+    picked: np.ndarray = field(compare=False, repr=False)  # (bags,) the trial that is best inside; -1: none
+    inside: np.ndarray = field(compare=False, repr=False)  # (bags,) its score there; NaN: undefined
+    outside: np.ndarray = field(compare=False, repr=False)  # (bags,) its score on the examples outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A paired difference of two models' metric, its 95 % interval, and the probability of one as far from 0."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
 
 
 def bbc_cv(
@@ -76,6 +91,65 @@ def bbc_cv_metric(
     return _estimate(score, drawn, rows=len(truth), direction=1 if higher_is_better else -1)
 
 
+def bootstrap_metric(
+    predictions: np.ndarray,
+    targets: Sequence[float] | np.ndarray,
+    metric: Metric,
+    *,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> Interval:
+    """Return the 95 % percentile interval of one model's metric over bags of examples, or of groups.
+
+    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. Nothing was chosen, so nothing is
+    corrected; bags in which the metric is undefined are left out.
+    """
+    truth = np.asarray(targets)
+    drawn = _draw_bags(len(truth), bags, groups, seed)
+    return summarise_bags(np.array([metric(predictions, truth, inside) for inside, _ in drawn]))
+
+
+def summarise_bags(values: np.ndarray) -> Interval:
+    """Return the 95 % percentile interval of values (bags,), without those that are undefined."""
+    found = values[np.isfinite(values)]
+    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
+    return Interval(low=float(low), high=float(high))
+
+
+def bootstrap_difference(
+    first: np.ndarray,
+    second: np.ndarray,
+    targets: Sequence[float] | np.ndarray,
+    metric: Metric,
+    *,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> Difference:
+    """Return how much higher the metric of `second` is than that of `first`, both on the same bags of examples.
+
+    Efron & Tibshirani (1993), chapter 13, for the interval; Davison & Hinkley, "Bootstrap methods and their
+    application" (1997), section 4.2, for p, which is never below 2/(bags + 1). Bags in which the metric of either is
+    undefined are left out; without any bag the interval is NaN and p is 1.
+    """
+    truth = np.asarray(targets)
+
+    def subtract(weights: np.ndarray) -> float:
+        return metric(second, truth, weights) - metric(first, truth, weights)
+
+    values = np.array([subtract(inside) for inside, _ in _draw_bags(len(truth), bags, groups, seed)])
+    found = round_noise(values[np.isfinite(values)])
+    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
+    fewer = min(int((found <= 0).sum()), int((found >= 0).sum()))
+    return Difference(
+        difference=subtract(np.ones(len(truth), dtype=np.int64)),
+        low=float(low),
+        high=float(high),
+        p=min(1.0, 2 * (fewer + 1) / (len(found) + 1)),
+    )
+
+
 def _estimate(
     score: Callable[[np.ndarray, slice], np.ndarray],  # of some trials, on weighted examples
     bags: Iterator[tuple[np.ndarray, np.ndarray]],
@@ -86,26 +160,44 @@ def _estimate(
     every = slice(None)
     whole = score(np.ones(rows, dtype=np.int64), every)
     chosen = _choose(whole, direction)
-    found = []
-    for inside, outside in bags:
-        best = _choose(score(inside, every), direction) if outside.any() else None
-        value = math.nan if best is None else float(score(outside, slice(best, best + 1))[0])
-        if math.isfinite(value):
-            found.append(value)
-    low, high = np.quantile(found, [0.025, 0.975]) if found else (math.nan, math.nan)
+    answers = [_score_bag(score, direction, inside, outside) for inside, outside in bags]
+    picked, inner, outer = map(np.array, zip(*answers, strict=True)) if answers else (np.zeros(0),) * 3
+    found = outer[np.isfinite(outer)]
+    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
     return BBC(
-        estimate=math.fsum(found) / len(found) if found else math.nan,
+        estimate=math.fsum(found) / len(found) if len(found) else math.nan,
         low=float(low),
         high=float(high),
         raw_best=math.nan if chosen is None else float(whole[chosen]),
         chosen=-1 if chosen is None else chosen,
+        picked=picked,
+        inside=inner,
+        outside=outer,
     )
+
+
+def _score_bag(
+    score: Callable[[np.ndarray, slice], np.ndarray], direction: int, inside: np.ndarray, outside: np.ndarray
+) -> tuple[int, float, float]:
+    """Return which trial is best inside a bag, its score there and its score outside."""
+    if not outside.any():
+        return -1, math.nan, math.nan
+    scores = score(inside, slice(None))
+    best = _choose(scores, direction)
+    if best is None:
+        return -1, math.nan, math.nan
+    return best, float(scores[best]), float(score(outside, slice(best, best + 1))[0])
 
 
 def _choose(scores: np.ndarray, direction: int) -> int | None:
     """Return the index of the best defined score, the lowest of a tie; None where none is defined."""
-    goodness = round_noise(direction * scores)
-    return None if np.isnan(goodness).all() else int(np.nanargmax(goodness))
+    goodness = direction * scores
+    defined = goodness[~np.isnan(goodness)]
+    if not len(defined):
+        return None
+    best = float(defined.max())
+    # The noise of summing breaks no tie; an infinite score is as good as itself.
+    return int(np.argmax(goodness >= (best - NOISE * abs(best) if math.isfinite(best) else best)))
 
 
 def _draw_bags(

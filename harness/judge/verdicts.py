@@ -1,0 +1,165 @@
+"""Verdicts: what a task's cells answer, in words, with the interval that the words rest on."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.judge.comparison import Bagged, Cell, ComparedTask, Verdict
+from harness.judge.pairs import find_rope
+from harness.judge.stats import corrected_resampled_t
+
+CANNOT_TELL = "cannot tell"
+
+
+def reach_verdicts(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> tuple[Verdict, ...]:
+    """Return the answers for every task and backbone whose cells have bags to answer from."""
+    found: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.bagged is not None:
+            found[cell.task, cell.backbone].append(cell)
+    named = {task.name: task for task in tasks}
+    verdicts = [
+        verdict
+        for (task, _), block in found.items()
+        for verdict in (
+            ask_whether_it_pays(block, named[task]),
+            ask_how_deep(block, named[task]),
+            ask_whether_it_overfits(block, named[task]),
+            ask_what_cheaper_costs(block, named[task]),
+        )
+    ]
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+def ask_whether_it_pays(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Compare the trials that train blocks with the best of what trains none: baselines, and trials that froze all.
+
+    In each bag the best of either side is chosen inside and scored outside. None where a side is missing.
+    """
+    sign = 1 if task.higher_is_better else -1
+    rivals = {cell.arm: cell.frozen for cell in block if cell.frozen is not None and cell.arm != "majority"}
+    tuned = [cell.tuned for cell in block if cell.tuned is not None]
+    if not tuned or not rivals:
+        return None
+    gained = _score_outside(tuned, sign) - _score_outside(list(rivals.values()), sign)  # (bags,)
+    known = gained[np.isfinite(gained)]
+    if not len(known):
+        return None
+    difference = float(known.mean())
+    low, high = map(float, np.quantile(known, [0.025, 0.975]))
+    answer = "yes" if low > 0 else "no" if high < 0 else CANNOT_TELL
+    return Verdict(
+        question="does fine-tuning pay?",
+        task=task.name,
+        backbone=block[0].backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: training blocks gains {difference:+.3f} [{low:+.3f}, {high:+.3f}] {task.metric} over the best "
+            f"that trains none, of {', '.join(rivals)}"
+        ),
+        difference=difference,
+        low=low,
+        high=high,
+    )
+
+
+def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Return the depths that are best in 95 % of bags, over the trials of all arms; None with one depth tried."""
+    sign = 1 if task.higher_is_better else -1
+    arms = [cell for cell in block if cell.kind == "arm" and cell.bagged is not None]
+    if not arms:
+        return None
+    inside = np.stack([sign * cell.bagged.inside for cell in arms if cell.bagged is not None])  # (arms, bags)
+    depth = np.stack([cell.bagged.depth for cell in arms if cell.bagged is not None])
+    known = np.isfinite(inside).any(axis=0)
+    if not known.any() or len(np.unique(depth[depth >= 0])) < 2:
+        return None
+    best = np.nanargmax(np.where(np.isfinite(inside), inside, -math.inf)[:, known], axis=0)
+    chosen = depth[:, known][best, np.arange(best.size)]
+    low, middle, high = (int(each) for each in np.quantile(chosen, [0.025, 0.5, 0.975], method="nearest"))
+    blocks = block[0].blocks
+    answer = str(middle) if low == high else CANNOT_TELL if high - low >= blocks / 2 else f"{low} to {high}"
+    return Verdict(
+        question="how deep to freeze?",
+        task=task.name,
+        backbone=block[0].backbone,
+        answer=answer,
+        sentence=f"{answer}: in 95 % of bags the best trial freezes {low} to {high} of {blocks} blocks",
+        difference=float(middle),
+        low=float(low),
+        high=float(high),
+    )
+
+
+def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Look at how much better the best arm does on what it was trained on, over folds, against one point."""
+    best = _find_best_arm(block, task)
+    if best is None:
+        return None
+    gaps = [gap for gap in best.fold_gaps if math.isfinite(gap)]
+    if len(gaps) < 2:
+        return None
+    test = corrected_resampled_t(gaps, test_over_train=1 / (task.folds - 1))
+    rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
+    answer = "yes" if test.low > rope else "no" if test.high < rope else CANNOT_TELL
+    return Verdict(
+        question="is it overfitting?",
+        task=task.name,
+        backbone=best.backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: {best.arm} scores {test.mean:+.3f} [{test.low:+.3f}, {test.high:+.3f}] {task.metric} better on "
+            "what it was trained on"
+        ),
+        difference=test.mean,
+        low=test.low,
+        high=test.high,
+    )
+
+
+def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Look at what is lost by deploying the best arm's cheaper candidate; None where there is none."""
+    best = _find_best_arm(block, task)
+    if best is None or best.deploy is None:
+        return None
+    cheaper = best.deploy
+    rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
+    answer = (
+        "less than a point"
+        if cheaper.high < rope
+        else "a point or more"
+        if cheaper.low > rope
+        else CANNOT_TELL
+    )
+    return Verdict(
+        question="what would a cheaper candidate cost?",
+        task=task.name,
+        backbone=best.backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: trial {cheaper.trial} of {best.arm} freezes {cheaper.depth} of {best.blocks} blocks and loses "
+            f"{cheaper.regret:+.3f} [{cheaper.low:+.3f}, {cheaper.high:+.3f}] {task.metric}"
+        ),
+        difference=cheaper.regret,
+        low=cheaper.low,
+        high=cheaper.high,
+    )
+
+
+def _find_best_arm(block: Sequence[Cell], task: ComparedTask) -> Cell | None:
+    sign = 1 if task.higher_is_better else -1
+    arms = [cell for cell in block if cell.kind == "arm" and cell.score is not None]
+    return max(arms, key=lambda cell: sign * (cell.score or 0.0), default=None)
+
+
+def _score_outside(bags: Sequence[Bagged], sign: int) -> np.ndarray:
+    """Return the score outside each bag of what is best inside it, (bags,), higher being better."""
+    inside = np.stack([sign * each.inside for each in bags])  # (sides, bags)
+    outside = np.stack([sign * each.outside for each in bags])
+    best = np.where(np.isfinite(inside), inside, -math.inf).argmax(axis=0)
+    scores: np.ndarray = outside[best, np.arange(best.size)]
+    return scores

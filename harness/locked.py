@@ -1,0 +1,80 @@
+"""The locked test: the best trial of every cell is scored once on what no trial has seen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+from harness.judge.comparison import Cell, Comparison
+from harness.plan import Plan, Study
+from harness.record.history import History
+from harness.record.ledger import Ledger
+from harness.record.scores import FoldJob
+
+if TYPE_CHECKING:
+    from harness.search.pool import Pool
+
+WAIT_S = 0.5  # how often it is looked whether to stop while all workers are busy
+
+
+def list_tests(plan: Plan, comparison: Comparison, history: History, *, reopen: bool) -> list[FoldJob]:
+    """Return the fits whose scores on the locked part are still to be taken, of each cell's best trial.
+
+    A study that was tested once is left alone, whoever is best now, unless `reopen`.
+    """
+    locked = {study.id: study for study in plan.studies if study.locked}
+    tested = _find_tested(history)
+    opened = {study for study, _ in tested}
+    chosen = {
+        cell.study: cell for cell in comparison.cells if cell.trial is not None and cell.study in locked
+    }
+    return [
+        _make_job(locked[study], cell, history)
+        for study, cell in chosen.items()
+        if study not in opened or (reopen and (study, cell.trial) not in tested)
+    ]
+
+
+def has_untested(plan: Plan, history: History) -> bool:
+    """Say whether a study locks examples away that were not opened for it."""
+    opened = {study for study, _ in _find_tested(history)}
+    return any(study.locked and study.id not in opened for study in plan.studies)
+
+
+def score_tests(
+    jobs: Sequence[FoldJob], *, ledger: Ledger, pool: Pool, stop: Callable[[], bool] = lambda: False
+) -> bool:
+    """Fit the jobs on all that is not locked away and record each score; when `stop` says so no more starts.
+
+    Returns whether all were fitted.
+    """
+    waiting, in_flight = deque(jobs), 0
+    while waiting or in_flight:
+        while waiting and pool.idle() and not stop():
+            pool.submit(waiting.popleft())
+            in_flight += 1
+        if not in_flight:
+            return False
+        for _, score in pool.wait(WAIT_S):
+            in_flight -= 1
+            ledger.record_test(score)
+    return True
+
+
+def _find_tested(history: History) -> set[tuple[str, int]]:
+    """Return the trials that were tested; a fit that failed has shown nothing."""
+    return {key for key, record in history.trials.items() if record.test and record.test.state == "ok"}
+
+
+def _make_job(study: Study, cell: Cell, history: History) -> FoldJob:
+    """Return the fit of a cell's best trial on everything open, for the median of the epochs that its folds took."""
+    assert cell.trial is not None
+    candidate = cell.candidate
+    if candidate is not None:
+        epochs = median_low(history.trials[cell.study, cell.trial].fitted_epochs())
+        candidate = replace(candidate, epochs=epochs, patience=None)
+    # What is locked away stands behind the last fold: see `harness.learn.folds`.
+    return FoldJob.of(study, cell.trial, candidate, repeat=0, fold=study.folds)

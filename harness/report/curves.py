@@ -1,0 +1,85 @@
+"""Incumbent curves: the best score that a search had found after each trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from harness.record.incumbents import Incumbents
+from harness.report import figures
+from harness.report.blocks import Block
+from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style, draw_across, draw_down
+from harness.report.scale import Scale, fit_scale
+
+HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 190.0, 10.0, 148.0, 40.0, WIDTH - 14
+TICKS = 4
+
+Curve = Sequence[tuple[int, float]]
+
+
+def draw_incumbents(block: Block, incumbents: Incumbents, styles: Mapping[str, Style]) -> Drawing | None:
+    """Return the curves of a block's arms; None where no search had more than one trial to choose from."""
+    curves = {
+        cell.arm: [
+            (trial, best) for trial, best in incumbents.curves.get(cell.study, ()) if math.isfinite(best)
+        ]
+        for cell in block.arms
+    }
+    known = {arm: curve for arm, curve in curves.items() if curve}
+    last = max((trial for curve in known.values() for trial, _ in curve), default=0)
+    if not last:
+        return None
+    y = fit_scale((best for curve in known.values() for _, best in curve), start=BOTTOM, end=TOP)
+    x = Scale(low=1, high=last + 1, start=LEFT + 8, end=RIGHT - 6)
+    lines, labels = _draw_axes(block, x, y, last)
+    for arm, curve in known.items():
+        lines.append(Line(path=_step(curve, x, y), kind="curve", colour=styles[arm].colour))
+    return Drawing(
+        title=f"{block.task.name}: best mean {block.task.metric} by trial",
+        words="; ".join(_tell(block, arm, curve) for arm, curve in known.items()),
+        height=HEIGHT,
+        lines=tuple(lines),
+        marks=tuple(mark for arm, curve in known.items() for mark in _mark(block, styles[arm], curve, x, y)),
+        labels=tuple(labels),
+    )
+
+
+def _draw_axes(block: Block, x: Scale, y: Scale, last: int) -> tuple[list[Line], list[Label]]:
+    lines = [Line(path=draw_across(y.place(tick), LEFT, RIGHT), kind="grid") for tick in y.ticks(TICKS)]
+    labels = [
+        Label(x=LEFT - 6, y=y.place(tick) + 3.5, text=y.show(tick, TICKS, block.task.bounds), anchor="end")
+        for tick in y.ticks(TICKS)
+    ]
+    for trial in range(0, last + 1, math.ceil((last + 1) / 8)):
+        place = x.place(trial + 1)
+        lines.append(Line(path=draw_down(place, BOTTOM, BOTTOM + 4), kind="zero"))
+        labels.append(Label(x=place, y=BOTTOM + 17, text=str(trial + 1), anchor="middle"))
+    lines.append(Line(path=draw_across(BOTTOM, LEFT, RIGHT), kind="zero"))
+    labels.append(Label(x=(LEFT + RIGHT) / 2, y=BOTTOM + 34, text="trials", anchor="middle"))
+    return lines, labels
+
+
+def _step(curve: Curve, x: Scale, y: Scale) -> str:
+    (first, start), *others = curve
+    steps = "".join(f"H{x.place(trial + 1):g}V{y.place(best):g}" for trial, best in others)
+    return f"M{x.place(first + 1):g},{y.place(start):g}{steps}"
+
+
+def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[Mark]:
+    """Return a mark wherever the best trial changed."""
+    marks = []
+    before: float | None = None
+    for trial, best in curve:
+        if best != before:
+            hint = f"{style.arm}: {figures.show_score(best, block.task.bounds)} at trial {trial + 1}"
+            marks.append(
+                Mark(x=x.place(trial + 1), y=y.place(best), shape=style.shape, colour=style.colour, hint=hint)
+            )
+        before = best
+    return marks
+
+
+def _tell(block: Block, arm: str, curve: Curve) -> str:
+    (first, start), (_, best) = curve[0], curve[-1]
+    bounds = block.task.bounds
+    return f"{arm} {figures.show_score(start, bounds)} at trial {first + 1}, {figures.show_score(best, bounds)} at last"
