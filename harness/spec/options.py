@@ -64,8 +64,8 @@ class Protocol(Keys):
     scored on it once, after the search. 0 locks nothing away; other shares are rounded to twentieths, and to
     whole groups."""
     confirm: Confirm | None = None
-    """Fit the best trials of each arm again on further repeats, which then choose the winner; off where none is given.
-    No part of a cell's identity: it can be added to a finished suite."""
+    """Fit the best trials of each arm again on further repeats, which then choose the winner and tell what folds and
+    seeds move; off where none is given. No part of a cell's identity: it can be added to a finished suite."""
 
 
 class TaskOptions(Keys):
@@ -78,7 +78,7 @@ class TaskOptions(Keys):
     metric: str | None = None
     """The metric that ranks; the task type's first one where none is given."""
     metrics: Words = ()
-    """Further metrics to record."""
+    """Further metrics to record and to report beside `metric`."""
     protocol: Protocol | None = None
     """Settings that replace the suite's protocol for this task."""
 
