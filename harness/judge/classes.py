@@ -44,7 +44,7 @@ class ClassTable:
     task: str
     backbone: str
     arm: str
-    trial: int
+    trial: int | None  # None: of a nested protocol, where each outer fold has its own winner
     weighted: bool
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[float, ...], ...]
@@ -63,7 +63,7 @@ class ClassTable:
 
 
 def tabulate_classes(
-    evidence: Evidence, target: ModuleType, *, task: str, backbone: str, arm: str, trial: int
+    evidence: Evidence, target: ModuleType, *, task: str, backbone: str, arm: str, trial: int | None
 ) -> ClassTable | None:
     """Return the classes of a trial's evidence; None where the target plug-in declares none: what it owns is numbers.
 

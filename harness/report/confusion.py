@@ -54,7 +54,7 @@ class ClassView:
 
     name: str
     arm: str
-    trial: int
+    of: str  # which trial of it
     weighted: bool
     classes: int
     lines: tuple[ClassLine, ...]
@@ -80,7 +80,7 @@ def _view(table: ClassTable, *, several: bool) -> ClassView:
     return ClassView(
         name=f"{table.task} on {table.backbone}" if several else table.task,
         arm=table.arm,
-        trial=table.trial,
+        of="the winners of the outer folds" if table.trial is None else f"trial {table.trial}",
         weighted=table.weighted,
         classes=len(table.classes),
         lines=() if many else tuple(_show_line(table, place) for place in range(len(table.classes))),
