@@ -14,6 +14,7 @@ from harness.report.confusion import ClassView, view_classes
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
+from harness.report.fractions import draw_fractions
 from harness.report.further import FurtherTable, list_further
 from harness.report.matrix import Matrix, list_matrices
 from harness.report.moves import EXPLAINED, MoveLine, list_moves
@@ -90,6 +91,7 @@ class Page:
     depths: tuple[Plot, ...]
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
+    learning: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
     banded: bool  # an arm tried several depths
     tested: bool  # a locked test was opened
@@ -123,6 +125,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         depths=_list_plots((block, draw_depths(block, styles)) for block in blocks),
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
+        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
         banded=any(len(cell.depths) > 1 for cell in comparison.cells),
         tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
