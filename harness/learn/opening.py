@@ -17,6 +17,8 @@ from harness.candidate import list_depths, resolve_space
 from harness.errors import DataError
 from harness.examples import group_keys
 from harness.learn.bench import Bench
+from harness.learn.folds import count_folds
+from harness.learn.kin import find_kin
 from harness.learn.shelf import Shelf
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.modalities import find_modality
@@ -35,6 +37,13 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
     target = plugins.find("targets", kind.TARGET)
     examples = read_examples(spec, task, base=source.base)
     labels = target.declare_labels(examples.targets)
+    targets, groups, protocol = (
+        target.encode(examples.targets, labels),
+        group_keys(examples),
+        protocol_of(spec, task),
+    )
+    classes = targets if target.STRATIFIED else None
+    folds = count_folds(examples, groups, classes, protocol, seed=spec.seed)
     folder = find_checkpoint(spec, backbone, base=source.base, offline=source.offline)
     weights = digest_checkpoint(folder)
     _refuse_change(f"tasks.{task}", "data", dict(source.data).get(task), examples.digest())
@@ -49,12 +58,13 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
     trunk = find_trunk(model, fresh=fresh, batch=_sample(encoded, next(model.parameters()).device))
     return Bench(
         examples=examples,
-        targets=target.encode(examples.targets, labels),
+        targets=targets,
         labels=labels,
         modality=kind.MODALITY,
         target=target,
         weights=np.ones(len(examples)) if examples.weights is None else np.array(examples.weights),
-        groups=group_keys(examples),
+        groups=groups,
+        kin=find_kin(examples, protocol),
         encoded=encoded,
         lengths=encoded.lengths if encoded.padding is not None else np.zeros(len(encoded), dtype=np.int64),
         processor=processor,
@@ -63,7 +73,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         trunk=trunk,
         pristine={name: tensor.clone() for name, tensor in model.state_dict().items()},
         pooling=spec.backbones[backbone].pooling,
-        protocol=protocol_of(spec, task),
+        protocol=protocol.model_copy(update={"folds": folds}),
         compute=spec.compute,
         seed=spec.seed,
         content=_digest_content(weights, spec.compute.precision, encoded),

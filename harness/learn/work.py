@@ -109,7 +109,7 @@ class _Outcome:
 def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: FoldScore) -> FoldScore:
     place = bench.split(job.repeat)
     split = Split(
-        train=list_training(place, job.fold, folds=bench.protocol.folds),
+        train=list_training(place, job.fold, folds=bench.protocol.folds, kin=bench.kin),
         valid=np.flatnonzero(place == job.fold),
         repeat=job.repeat,
         fold=job.fold,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError
 from harness.examples import Media, Modality
-from harness.readers._columns import Roles
+from harness.readers._columns import Roles, plain_roles
 from harness.readers._media import MEDIA_COLUMNS
 from harness.readers._table import Table
 from harness.spec.options import DataOptions
@@ -77,9 +77,7 @@ def choose_roles(columns: Sequence[str], options: DataOptions, modality: Modalit
         text=options.text if modality == "text" else None,
         media=media,
         label=options.label,
-        id=options.id,
-        group=options.group,
-        weight=options.weight,
+        **plain_roles(options),
     )
 
 

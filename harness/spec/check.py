@@ -15,6 +15,7 @@ from harness.spec.models import BASELINES, Spec
 from harness.spec.options import FILES, ArmOptions, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
 from harness.spec.ranges import Span, as_yaml
+from harness.spec.splits import check_splits
 from harness.spec.words import Path, dotted, show
 
 
@@ -38,6 +39,7 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
         *_check_backbones(spec),
         *_check_checkpoints(spec, checkpoints),
         *_check_suite(spec),
+        *(Problem(path, message, at_key=True) for path, message in check_splits(spec)),
     )
 
 
@@ -109,6 +111,8 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
         data.id,
         data.group,
         data.weight,
+        data.time,
+        data.split,
     ]
     for column in _repeated([role for role in roles if role is not None]):
         if column == data.label or roles[:2].count(column) > 1:
