@@ -10,6 +10,7 @@ from pathlib import Path
 from harness import plugins
 from harness.errors import HarnessError, ModelError
 from harness.examples import Modality, describe_twins
+from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
 from harness.model.checkpoint import digest_checkpoint
@@ -63,7 +64,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
         folds=tried.digest,
-        notes=examples.notes + describe_twins(examples) + tried.notes,
+        notes=examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes,
         fold_count=tried.fold_count,
         part_ratio=tried.part_ratio,
     )

@@ -47,12 +47,14 @@ def open_parquet(path: Path, name: str) -> pa.Table:
 
 
 def table_of(rows: pa.Table, name: str, roles: Roles) -> Table:
-    """Return the columns that `roles` names, those of encoded media as `Media`."""
+    """Return the columns that `roles` names or that look like a group, those of encoded media as `Media`."""
     repeated = [column for column in rows.column_names if rows.column_names.count(column) > 1]
     if repeated:
         raise DataError(f"{name}: the column {show(repeated[0])} is named twice")
     places = [f"row {number}" for number in range(1, rows.num_rows + 1)]
     wanted = {column for _, column in roles.named()}
+    if roles.group is None:  # columns that look like one are told
+        wanted |= {field.name for field in rows.schema if _may_name(field.type)}
     columns: dict[str, Sequence[object]] = {
         column: rows.column(column).to_pylist() if column in wanted else () for column in rows.column_names
     }
@@ -79,6 +81,13 @@ def choose_roles(columns: Sequence[str], options: DataOptions, modality: Modalit
         label=options.label,
         **plain_roles(options),
     )
+
+
+def _may_name(kind: pa.DataType) -> bool:
+    """Return whether a column of this type may hold names: words or whole numbers."""
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)
 
 
 def _as_media(cell: object, place: str) -> Media | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.examples import Examples, Input, Media, Target, build_examples
+from harness.readers._repeats import find_repeats
 from harness.readers._table import SHOWN, Table, require_columns, settle_bad
 from harness.readers._times import read_times, refuse_time
 from harness.spec.options import DataOptions
@@ -82,7 +83,12 @@ def collect(
         weights=_read_weights(table, roles.weight, rows),
         times=read_times(table, roles.time, rows),
         locked=_read_split(table, roles.split, rows),
-        notes=[*notes, *_note_texts(table.name, inputs), *_note_twins(table.name, targets)],
+        notes=[
+            *notes,
+            *_note_texts(table.name, inputs),
+            *_note_twins(table.name, targets),
+            *_note_repeats(table, roles, rows),
+        ],
     )
 
 
@@ -245,6 +251,12 @@ def _read_split(table: Table, column: str | None, rows: Sequence[int]) -> list[b
             f"{table.name}: the column {show(column)} says '{only}' of every row that can be used"
         )
     return locked
+
+
+def _note_repeats(table: Table, roles: Roles, rows: Sequence[int]) -> list[str]:
+    """Say which columns look like groups, where none is given."""
+    taken = [*(column for _, column in roles.named()), *([roles.media] if roles.media else [])]
+    return find_repeats(table, taken, rows, label=roles.label) if roles.group is None else []
 
 
 def _note_texts(name: str, inputs: Sequence[Input]) -> list[str]:

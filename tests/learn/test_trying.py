@@ -98,5 +98,7 @@ def test_a_training_part_that_would_be_empty_is_said(
 
 def test_a_class_of_one_group_alone_cannot_be_left_out() -> None:
     examples = build(["0"] * 8 + ["1"] * 4, groups=["a"] * 4 + ["b"] * 4 + ["c"] * 4)
-    with pytest.raises(DataError, match="no example of '1': give these classes more .* groups, or drop them"):
+    with pytest.raises(
+        DataError, match=r"no example of '1': give these classes more .* groups, or drop them"
+    ):
         attempt(examples, scheme="leave-one-group-out")

@@ -209,3 +209,13 @@ def test_time_and_split_are_content_and_change_nothing_where_they_are_not_named(
     assert len({plain, timed, parted}) == 3
     later = examples_of(tmp_path, rows.replace("6", "7"), id="n", time="when").digest()
     assert later != timed
+
+
+def test_a_column_of_authors_is_noted_where_no_group_is_given(tmp_path: Path) -> None:
+    rows = "".join(f"text {row},{row % 2},author-{row % 5}\n" for row in range(20))
+    noted = examples_of(tmp_path, f"text,label,author\n{rows}").notes
+    assert noted == (
+        "a.csv: column 'author' looks like a repeated id (5 values in 20 rows): rows of one author may be on both "
+        "sides of a split; give `group: author`",
+    )
+    assert examples_of(tmp_path, f"text,label,author\n{rows}", group="author").notes == ()
