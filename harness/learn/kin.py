@@ -30,7 +30,9 @@ class Kin:
     def is_unrelated(self, rows: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """Say of each row whether neither its content nor its group is one of those scored, (rows,) bool."""
         apart: np.ndarray = ~np.isin(self.contents[rows], self.contents[scored])
-        return apart if self.groups is None else apart & ~np.isin(self.groups[rows], self.groups[scored])
+        if self.groups is not None:
+            apart &= ~np.isin(self.groups[rows], self.groups[scored])
+        return apart
 
     def is_old(self, rows: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """Say of each row whether it is older than all that is scored, by the gap at least, (rows,) bool."""

@@ -11,7 +11,7 @@ import numpy as np
 from harness.examples import Examples, Input, Media, group_keys
 
 ALIKE = 0.9  # of the triples of words that two texts have together, at least this share is in both
-MOST_TEXTS = 20_000  # of more, as many evenly spaced ones are looked at
+MOST_TEXTS = 10_000  # of more, as many evenly spaced ones are looked at
 MOST_WORDS = 100  # of a text are looked at; its length counts whole
 BANDS, ROWS = 12, 5  # of a signature: of 40,000 pairs at .9 one is missed
 NEAR = 0.75  # of a signature: what agrees less is not compared triple by triple

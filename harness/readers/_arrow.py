@@ -87,7 +87,7 @@ def _may_name(kind: pa.DataType) -> bool:
     """Return whether a column of this type may hold names: words or whole numbers."""
     import pyarrow as pa
 
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
 
 
 def _as_media(cell: object, place: str) -> Media | None:

@@ -9,6 +9,7 @@ from harness.judge.comparison import Comparison
 from harness.report.layout import sanitise
 from harness.report.matrix import Entry, Matrix, MatrixRow, list_matrices, show_metric
 from harness.report.rows import has_several_backbones
+from harness.report.splits import name_validation
 
 COLUMNS = 5  # with intervals, as many as a page is wide; the names of backbones take one
 HEAD = r"""% Written by `harness`; \input it. The preamble needs:
@@ -81,7 +82,7 @@ def _write_caption(comparison: Comparison) -> str:
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
     return (
-        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {protocol.folds}-fold cross-validation{repeats}; "
+        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {name_validation(comparison)}{repeats}; "
         f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
     )
 

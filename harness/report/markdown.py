@@ -9,6 +9,7 @@ from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
 from harness.report import figures
 from harness.report.layout import sanitise
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
+from harness.report.splits import count_folds
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=^\d)[.)])")
 
@@ -16,7 +17,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=
 def render(comparison: Comparison) -> str:
     """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
     protocol = comparison.protocol
-    folds = f"{protocol.folds} folds" + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
+    folds = count_folds(comparison) + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
     parts = [
         f"# {escape(comparison.suite)}",
         f"Scores are shown with 95 % intervals, over {folds}. optimism: what the raw score of the best trial adds to "

@@ -16,6 +16,7 @@ from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, 
 from harness.report.matrix import Matrix, list_matrices
 from harness.report.rows import has_several_backbones
 from harness.report.scale import Scale
+from harness.report.splits import name_validation
 from harness.report.strips import draw_gaps, draw_optimism
 
 COLUMNS = 6  # of scores; the names of backbones take one
@@ -133,7 +134,7 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
         _count(trials, "trial"),
-        f"{protocol.folds}-fold cross-validation{repeats}",
+        f"{name_validation(comparison)}{repeats}",
     )
 
 

@@ -8,6 +8,7 @@ from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, Ra
 from harness.report import figures
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, pair_cells
+from harness.report.splits import count_folds
 
 CELL_NOTES = 8  # more would push the table out of sight; all of them stand in table.md
 DETAILS = ("opt", "gap", "depth", "s")
@@ -56,8 +57,8 @@ def _tell_title(comparison: Comparison, width: int) -> list[str]:
         _count(backbones, "backbone"),
         _count(len(comparison.ranking.rows), "arm"),
     )
-    folds, repeats = comparison.protocol.folds, comparison.protocol.repeats
-    splits = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
+    folds, repeats = count_folds(comparison), comparison.protocol.repeats
+    splits = folds if repeats == 1 else f"{folds} x {repeats} repeats"
     title = [f"{sanitise(comparison.suite)}", " x ".join(counts), splits]
     blocks = comparison.ranking.blocks
     pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
