@@ -25,7 +25,8 @@ class Kin:
 
     def leave_out(self, rows: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """Return the rows that may be trained on: without kin of what is scored, and old enough."""
-        return rows[self.is_unrelated(rows, scored) & self.is_old(rows, scored)]
+        kept: np.ndarray = rows[self.is_unrelated(rows, scored) & self.is_old(rows, scored)]
+        return kept
 
     def is_unrelated(self, rows: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """Say of each row whether neither its content nor its group is one of those scored, (rows,) bool."""
