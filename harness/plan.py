@@ -73,6 +73,9 @@ class Study:
     blocks: int
     part_ratio: float | None = None  # see TaskFacts
     locked: bool = False  # a part of the examples is locked away for the test
+    outer_fold: int | None = (
+        None  # what is locked away is this fold of a nested protocol; None: it is not nested
+    )
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
 
     @property
@@ -108,8 +111,13 @@ def relate_parts(folds: int, ratio: float | None) -> float:
 
 
 def protocol_of(spec: Spec, task: str) -> Protocol:
-    """Return the suite's protocol with the keys replaced that the task gives."""
+    """Return the suite's protocol with the keys replaced that the task gives; a nested one has its inner folds."""
     return merge_protocol(spec.protocol, spec.tasks[task])
+
+
+def list_outer(protocol: Protocol) -> tuple[int | None, ...]:
+    """Return the outer folds of a protocol; of one that is not nested None alone."""
+    return (None,) if protocol.nested is None else tuple(range(protocol.nested.outer))
 
 
 def count_folds_of(spec: Spec, survey: Survey, task: str) -> int:
@@ -118,8 +126,8 @@ def count_folds_of(spec: Spec, survey: Survey, task: str) -> int:
 
 
 def locks_away(protocol: Protocol) -> bool:
-    """Say whether a part of the examples is locked away for the test."""
-    return protocol.test == "split" or protocol.test > 0
+    """Say whether a part of the examples is locked away: for the test, or as the outer fold of a nested protocol."""
+    return protocol.nested is not None or protocol.test == "split" or protocol.test > 0
 
 
 def settle_protocols(spec: Spec) -> Spec:
@@ -148,10 +156,12 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object) -> Study:
+    def study(
+        arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object, outer_fold: int | None
+    ) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
-            id=_digest([bench, kind, part]),
+            id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
             task=task,
             backbone=backbone,
             arm=arm,
@@ -164,14 +174,17 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
             locked=locks_away(protocol),
+            outer_fold=outer_fold,
             confirm=protocol.confirm if kind == "arm" else None,
         )
 
-    baselines = [study(name, "baseline", None, name) for name in spec.baselines]
+    outer = list_outer(protocol)
+    baselines = [study(name, "baseline", None, name, fold) for name in spec.baselines for fold in outer]
     search = spec.search.model_dump(exclude={"trials"})
     arms = [
-        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search])
+        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search], fold)
         for name, arm in spec.arms.items()
+        for fold in outer
     ]
     return baselines + arms
 

@@ -25,11 +25,13 @@ def split_examples(
     *,
     seed: int,
     repeat: int,
+    outer_fold: int | None = None,
 ) -> np.ndarray:
     """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none.
 
-    What is locked away for the test stands behind the last fold, in fold number `protocol.folds`, in every repeat; of
-    leave-one-group-out this must be the number that `count_folds` gives. What is only trained on is `UNSCORED`.
+    What is locked away stands behind the last fold, in fold number `protocol.folds`, in every repeat: what is left for
+    the test, or the outer fold of a nested protocol. Of leave-one-group-out that must be the number that `count_folds`
+    gives. What is only trained on is `UNSCORED`.
 
     The first repeat beyond those of the protocol, which confirms, has the folds of the first: what differs between the
     two is the training seed alone. Folds that follow from the data are the same in all repeats.
@@ -41,7 +43,15 @@ def split_examples(
     strata = None if protocol.stratify is False else classes
     content = examples.digest()
     place = np.full(len(examples), protocol.folds, dtype=np.int64)
-    rows = _list_open(examples, groups, strata, protocol, seed=derive_seed(seed, Purpose.TEST, content))
+    if protocol.nested is None:
+        rows = _list_open(examples, groups, strata, protocol, seed=derive_seed(seed, Purpose.TEST, content))
+        numbers = [repeat]
+    else:
+        assert outer_fold is not None
+        outer_seed = derive_seed(seed, Purpose.OUTER, content)
+        outer = split_folds(examples.ids, groups, strata, folds=protocol.nested.outer, seed=outer_seed)
+        rows = np.flatnonzero(outer != outer_fold)
+        numbers = [repeat, outer_fold]
     if protocol.scheme == "leave-one-group-out":
         place[rows] = leave_groups_out(examples.pick(rows.tolist()).groups)
         return place
@@ -53,7 +63,7 @@ def split_examples(
         np.unique(groups[rows], return_inverse=True)[1],
         None if strata is None else strata[rows],
         folds=protocol.folds,
-        seed=derive_seed(seed, Purpose.SPLIT, content, repeat),
+        seed=derive_seed(seed, Purpose.SPLIT, content, *numbers),
     )
     return place
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.examples import Examples, group_keys
 from harness.learn.folds import count_folds, list_training, split_examples
 from harness.learn.kin import Kin, find_kin
 from harness.learn.schemes import UNSCORED
-from harness.plan import locks_away
+from harness.plan import list_outer, locks_away
 from harness.spec.options import Protocol
 
 
@@ -43,8 +44,8 @@ def try_folds(
     digest = hashlib.sha256()
     confirming = 0 if fixed or protocol.confirm is None else protocol.confirm.repeats
     places = []
-    for repeat in range(protocol.repeats + confirming):
-        place = split_examples(examples, groups, classes, counted, seed=seed, repeat=repeat)
+    for repeat, outer in product(range(protocol.repeats + confirming), list_outer(protocol)):
+        place = split_examples(examples, groups, classes, counted, seed=seed, repeat=repeat, outer_fold=outer)
         for fold in range(folds + locks_away(protocol)):
             rows = list_training(place, fold, folds=folds, kin=kin)
             _check_left(rows, place, fold, kin, folds)

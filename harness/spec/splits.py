@@ -22,12 +22,14 @@ def check_splits(spec: Spec) -> Iterator[Finding]:
 
 
 def merge_protocol(suite: Protocol, task: TaskOptions) -> Protocol:
-    """Return the suite's protocol with the keys replaced that the task gives.
+    """Return the suite's protocol with the keys replaced that the task gives; a nested one has its inner folds.
 
     The groups of the data count the folds of leave-one-group-out: a number given for other tasks is not kept.
     """
     own = task.protocol
     merged = suite.model_copy(update={key: getattr(own, key) for key in own.model_fields_set} if own else {})
+    if merged.nested is not None:
+        return Protocol(folds=merged.nested.inner, stratify=merged.stratify, nested=merged.nested)
     if merged.scheme == "leave-one-group-out":
         return merged.model_copy(update={"folds": Protocol().folds})
     return merged

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.judge.comparison import ComparedTask, Comparison, Ranking
-from harness.report.splits import count_folds, name_validation
+from harness.report.rows import name_splits
 from harness.spec.options import Protocol, Scheme
 
 TASK = ComparedTask(
@@ -30,21 +30,20 @@ def compare(*tasks: tuple[Scheme, int]) -> Comparison:
 
 
 @pytest.mark.parametrize(
-    ("tasks", "folds", "validation"),
+    ("tasks", "words"),
     [
-        ((("kfold", 5), ("kfold", 5)), "5 folds", "5-fold cross-validation"),
-        ((("kfold", 3), ("kfold", 5)), "3 to 5 folds", "cross-validation of 3 to 5 folds"),
+        ((("kfold", 5), ("kfold", 5)), "5 folds"),
+        ((("kfold", 3), ("kfold", 5)), "3 to 5 folds"),
         (
             (("leave-one-group-out", 4), ("leave-one-group-out", 7)),
             "4 to 7 folds, one for each group",
-            "leave-one-group-out cross-validation of 4 to 7 folds",
         ),
-        ((("temporal", 5),), "5 folds forward in time", "validation forward in time over 5 folds"),
-        ((("temporal", 5), ("kfold", 5)), "5 folds", "5-fold cross-validation"),
-        ((), "9 folds", "9-fold cross-validation"),
+        ((("temporal", 5),), "5 folds forward in time"),
+        ((("temporal", 5), ("kfold", 5)), "5 folds"),
+        ((), "9 folds"),
     ],
 )
-def test_folds_are_told_as_the_tasks_have_them(
-    tasks: tuple[tuple[Scheme, int], ...], folds: str, validation: str
-) -> None:
-    assert (count_folds(compare(*tasks)), name_validation(compare(*tasks))) == (folds, validation)
+def test_folds_are_told_as_the_tasks_have_them(tasks: tuple[tuple[Scheme, int], ...], words: str) -> None:
+    assert name_splits(compare(*tasks)) == words
+    repeated = replace(compare(*tasks), protocol=Protocol(folds=9, repeats=2))
+    assert name_splits(repeated) == f"{words} x 2 repeats"
