@@ -111,7 +111,7 @@ def _write_caption(comparison: Comparison) -> str:
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
     return (
-        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison.protocol)}; "
+        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison)}; "
         f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
     )
 
