@@ -19,6 +19,7 @@ from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
+from harness.judge.power import DISCORDANCE, Detectable, find_detectable
 from harness.judge.rank import compare_arms
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
@@ -66,6 +67,7 @@ class Prospect:
     plan: Plan
     known: dict[str, int]
     workers: int
+    detectable: tuple[Detectable, ...]
 
 
 def plan_suite(
@@ -74,10 +76,12 @@ def plan_suite(
     base: Path = Path(),
     results: Path = RESULTS,
     offline: bool = False,
+    discordance: float = DISCORDANCE,
     progress: Progress = SILENCE,
 ) -> Prospect:
     """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
 
+    `discordance` is the share of examples that two arms are assumed to decide differently where no pilot tells.
     `base` is the folder that relative paths of the spec start from. Assets that the spec names are fetched, unless
     `offline`: raises `AssetError`, `DataError` or `ModelError` for what is missing or cannot be used.
     """
@@ -91,6 +95,7 @@ def plan_suite(
         plan=plan,
         known={study.id: count_fits(study, history) for study in plan.studies},
         workers=count_workers(spec.compute, pending),
+        detectable=find_detectable(plan, history, spec, discordance=discordance),
     )
 
 

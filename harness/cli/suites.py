@@ -55,19 +55,35 @@ def plan(
     spec_file: SpecFile,
     overrides: Overrides = None,
     results: Results = Path("results"),
+    discordance: Annotated[
+        float,
+        typer.Option(
+            "--discordance",
+            min=0.001,
+            max=1.0,
+            help="The share of examples that two arms decide differently, where no earlier run tells.",
+        ),
+    ] = 0.10,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Show the cells of a suite, its folds, and what of them an earlier run has done already; trains nothing."""
+    """Show a suite's cells, what of them is done already, and what differences it can find; trains nothing."""
     from harness.cli.answers import describe_prospect, show_prospect
     from harness.suite import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
-    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline, progress=screen)
+    prospect = plan_suite(
+        spec,
+        base=spec_file.parent,
+        results=results,
+        offline=offline,
+        discordance=discordance,
+        progress=screen,
+    )
     if json:
         answer(describe_prospect(prospect))
     else:

@@ -1,0 +1,162 @@
+"""Power of a plan: the smallest difference between two arms that each task's folds would find."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from harness import plugins
+from harness.judge.cells import build_cell
+from harness.judge.stats import count_effective, detectable_difference, detectable_share
+from harness.plan import Plan, Study, protocol_of
+from harness.record.history import History, TrialRecord
+from harness.spec.models import Spec
+
+DISCORDANCE = 0.10  # the share of examples that two arms decide differently, where no pilot tells
+ALIKE = 0.1  # the correlation that is assumed between examples of one group
+MORE = 10  # folds that are held against fewer
+
+Basis = Literal["pilot", "assumed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detectable:
+    """What a task's folds would find with 80 % power at 5 % two-sided, by the corrected resampled t.
+
+    `difference` is in the metric's own unit: None where it is not known, infinite where nothing would be found. On a
+    `pilot` it rests on `sd`, the standard deviation of paired fold differences of the run's best trials; `assumed` on
+    `discordance` and `effective` examples.
+    """
+
+    task: str
+    metric: str
+    points: bool  # the metric lies between -1 and 1
+    basis: Basis
+    folds: int
+    repeats: int
+    difference: float | None = None
+    with_more: float | None = None  # what ten folds would find; None: there are ten, or there cannot be
+    sd: float | None = None
+    discordance: float | None = None
+    effective: float | None = None
+
+
+def find_detectable(
+    plan: Plan, history: History, spec: Spec, *, discordance: float = DISCORDANCE
+) -> tuple[Detectable, ...]:
+    """Return each task's smallest detectable difference: by a pilot where the run has one, else by assumption."""
+    return tuple(
+        _measure_pilot(plan, history, task) or _assume(plan, spec, task, discordance)
+        for task in plan.survey.tasks
+        if _studies_of(plan, task)
+    )
+
+
+def _measure_pilot(plan: Plan, history: History, task: str) -> Detectable | None:
+    """Return what fold differences of finished arms say; None where no two arms have them, or they never differ."""
+    studies = _studies_of(plan, task)
+    sd = _pool(_list_spreads(studies, history))
+    if not sd:
+        return None
+    folds, repeats = studies[0].folds, studies[0].repeats
+    more = None
+    if _can_have_more(plan, task, folds):
+        # A smaller validation part makes a noisier fold.
+        wider = sd * math.sqrt(MORE / folds)
+        more = detectable_difference(wider, folds=MORE, repeats=repeats)
+    return Detectable(
+        task=task,
+        metric=plan.survey.tasks[task].metric,
+        points=_has_points(_find_bounds(plan, task)),
+        basis="pilot",
+        folds=folds,
+        repeats=repeats,
+        difference=detectable_difference(sd, folds=folds, repeats=repeats),
+        with_more=more,
+        sd=sd,
+    )
+
+
+def _assume(plan: Plan, spec: Spec, task: str, discordance: float) -> Detectable:
+    """Return what the number of examples allows where the metric is a share; unknown for any other."""
+    facts, study, bounds = plan.survey.tasks[task], _studies_of(plan, task)[0], _find_bounds(plan, task)
+    known = Detectable(
+        task=task,
+        metric=facts.metric,
+        points=_has_points(bounds),
+        basis="unknown",
+        folds=study.folds,
+        repeats=study.repeats,
+    )
+    if bounds != (0.0, 1.0):
+        return known
+    seen = (1 - protocol_of(spec, task).test) * count_effective(facts.examples, facts.groups, alike=ALIKE)
+
+    def find(folds: int) -> float:
+        return detectable_share(seen, discordance=discordance, folds=folds, repeats=study.repeats)
+
+    return Detectable(
+        task=task,
+        metric=facts.metric,
+        points=True,
+        basis="assumed",
+        folds=study.folds,
+        repeats=study.repeats,
+        difference=find(study.folds),
+        with_more=find(MORE) if _can_have_more(plan, task, study.folds) else None,
+        sd=math.sqrt(discordance / (seen / study.folds)),
+        discordance=discordance,
+        effective=seen,
+    )
+
+
+def _list_spreads(studies: Sequence[Study], history: History) -> Iterator[float]:
+    """Yield the variance of fold differences of each pair of arms on one backbone."""
+    scores: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    for study in studies:
+        records = _list_trials(study, history)
+        cell = build_cell(study, records, None, lambda fold: None)
+        if cell.fold_scores:
+            scores[study.backbone].append(cell.fold_scores)
+    for found in scores.values():
+        for first, second in combinations(found, 2):
+            differences = np.subtract(first, second)
+            differences = differences[np.isfinite(differences)]
+            if len(differences) > 1:
+                yield float(differences.var(ddof=1))
+
+
+def _pool(variances: Iterator[float]) -> float:
+    found = list(variances)
+    return math.sqrt(math.fsum(found) / len(found)) if found else 0.0
+
+
+def _list_trials(study: Study, history: History) -> list[TrialRecord]:
+    return [history.trials[key] for key in sorted(history.trials) if key[0] == study.id]
+
+
+def _studies_of(plan: Plan, task: str) -> list[Study]:
+    return [study for study in plan.studies if study.task == task and study.kind == "arm"]
+
+
+def _can_have_more(plan: Plan, task: str, folds: int) -> bool:
+    facts = plan.survey.tasks[task]
+    return folds < MORE <= (facts.examples if facts.groups is None else facts.groups)
+
+
+def _has_points(bounds: tuple[float, float]) -> bool:
+    return bounds[0] >= -1 and bounds[1] <= 1
+
+
+def _find_bounds(plan: Plan, task: str) -> tuple[float, float]:
+    metric = plan.survey.tasks[task].metric
+    if metric not in plugins.names("metrics"):  # a plug-in's, which this process was not told of
+        return (-math.inf, math.inf)
+    bounds: tuple[float, float] = plugins.find("metrics", metric).BOUNDS
+    return bounds
