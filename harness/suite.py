@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from harness import plugins
 from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
+from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
 from harness.judge.power import DISCORDANCE, Detectable, find_detectable
@@ -28,6 +29,7 @@ from harness.plan import Plan, Survey, expand
 from harness.record.counts import count_fits, count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
+from harness.record.importance import read_importances
 from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import Ledger, read_history
 from harness.record.lock import Lock, read_lock, read_provenance, write_lock
@@ -200,7 +202,9 @@ def rank_run(folder: Path) -> Comparison:
     """Return the comparison of a run from its lock and ledger alone: neither data nor weights are needed."""
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
-    return compare_arms(expand(spec, lock.survey), read_history(folder), spec, read=open_reader(folder))
+    plan, history = expand(spec, lock.survey), read_history(folder)
+    comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    return add_importances(comparison, weigh_arms(plan, history, read_importances(folder)))
 
 
 def report_run(folder: Path) -> Comparison:
@@ -331,6 +335,7 @@ def _read_spec(folder: Path, lock: Lock) -> Spec:
 def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     write_tables(folder, plan, history)
     comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    comparison = add_importances(comparison, keep_importances(folder, plan, history))
     write_report(
         folder,
         comparison,

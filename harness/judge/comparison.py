@@ -11,6 +11,7 @@ import numpy as np
 from harness.candidate import Candidate
 from harness.examples import Modality
 from harness.judge.evidence import Evidence
+from harness.record.importance import Importance
 from harness.spec.options import Protocol
 
 Kind = Literal["arm", "baseline"]
@@ -107,6 +108,7 @@ class Cell:
     # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
     p_best: float | None = None
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    importance: Importance | None = None  # of its searched values; None: too few trials, or nothing to weigh
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there
     bagged: Bagged | None = field(default=None, compare=False, repr=False)  # None: not corrected

@@ -79,6 +79,7 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "fit_s": cell.fit_s,
         "trials": asdict(cell.trials),
         "deploy": None if cell.deploy is None else asdict(cell.deploy),
+        "importance": None if cell.importance is None else dict(cell.importance.shares),
         "pairwise": [
             _describe_pair(pair, cell.arm)
             for pair in comparison.pairs

@@ -9,6 +9,7 @@ from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import figures
+from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
@@ -88,6 +89,7 @@ class Page:
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
+    importance: tuple[Plot, ...]
     troubles: tuple[Cell, ...]
     notes: tuple[str, ...]
     provenance: Provenance | None
@@ -115,6 +117,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
         troubles=_list_troubles(comparison),
         notes=tuple(dict.fromkeys((*comparison.notes, *comparison.ranking.notes))),
         provenance=provenance,
