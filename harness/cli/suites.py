@@ -205,15 +205,16 @@ def report(
     run_name: RunName,
     results: Results = Path("results"),
     form: Annotated[
-        Literal["terminal", "markdown", "csv", "json", "latex", "html"],
-        typer.Option("--format", help="What to print."),
+        Literal["terminal", "markdown", "csv", "json", "latex", "html", "pdf", "png", "svg"],
+        typer.Option("--format", help="What to print; pdf, png and svg write figures, and print where."),
     ] = "terminal",
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Write a run's tables again from its ledger, and print one of them."""
+    """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
     from harness.report import terminal
+    from harness.report.plates import write_figures
     from harness.report.write import FILES
     from harness.suite import find_run, report_run
 
@@ -221,6 +222,13 @@ def report(
     screen = open_screen(no_color=no_color)
     folder = find_run(run_name, results=results)
     comparison = report_run(folder)
+    if form in ("pdf", "png", "svg"):
+        paths = [str(path) for path in write_figures(folder, comparison, form)]
+        if json:
+            answer({"figures": paths})
+        else:
+            typer.echo("\n".join(paths))
+        return 0
     form = "json" if json else form
     if form == "terminal":
         screen.print(terminal.render(comparison, width=screen.width))

@@ -22,7 +22,7 @@ from harness.report.scale import Scale
 
 LEFT, RIGHT, TOP, ROW, HEAD, GAP, FOOT = 120.0, 320.0, 4.0, 18.0, 22.0, 8.0, 20.0
 LONGEST = 15
-TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TICKS = {0.0: "0", 0.25: ".25", 0.5: ".50", 0.75: ".75", 1.0: "1"}
 
 
 def draw_importance(block: Block, styles: Mapping[str, Style]) -> Drawing | None:
@@ -52,15 +52,7 @@ def draw_importance(block: Block, styles: Mapping[str, Style]) -> Drawing | None
             y += ROW
         y += GAP
     grid = [Line(path=draw_down(x.place(tick), TOP + HEAD, y), kind="grid") for tick in TICKS]
-    labels += [
-        Label(
-            x=x.place(tick),
-            y=y + 14,
-            text=f"{tick:g}".removeprefix("0") or "0",
-            anchor="middle",
-        )
-        for tick in TICKS
-    ]
+    labels += [Label(x=x.place(tick), y=y + 14, text=text, anchor="middle") for tick, text in TICKS.items()]
     return Drawing(
         title=f"{block.task.name}: share of each searched value",
         words="; ".join(_tell(cell) for cell in arms),

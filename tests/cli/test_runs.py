@@ -7,6 +7,7 @@ import io
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -320,3 +321,25 @@ def test_a_plan_of_a_finished_run_takes_it_as_a_pilot(finished: Place, harness: 
 
 def test_a_discordance_that_is_no_share_is_refused(suite: Place, harness: Harness) -> None:
     assert harness("plan", suite.spec, "--discordance", "1.5").code == 2
+
+
+def test_figures_lie_in_the_runs_folder_and_their_paths_are_printed(
+    finished: Place, harness: Harness
+) -> None:
+    answer = harness("report", finished.run, "--format", "svg")
+    assert answer.code == 0
+    paths = [Path(line) for line in answer.out.splitlines()]
+    assert finished.run / "figures" / "ranking.svg" in paths
+    assert all(path.read_bytes().startswith(b"<?xml") for path in paths)
+    again = harness("report", finished.run, "--format", "svg", "--json")
+    assert [Path(path) for path in again.document()["figures"]] == paths
+
+
+def test_figures_without_their_extra_say_how_to_have_it(
+    finished: Place, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    answer = harness("report", finished.run, "--format", "pdf")
+    assert answer.code == 3
+    assert "pip install 'finetune-harness[figures]'" in answer.err
+    assert not (finished.run / "figures").exists()
