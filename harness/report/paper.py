@@ -39,7 +39,7 @@ STROKES = {  # width in a drawing's units, opacity, ink where a line has no colo
 }
 DASHES = (0.0, (4.0, 3.0))
 ALIGNED = {"start": "left", "middle": "center", "end": "right"}
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {  # the keys are a type of their own since matplotlib 3.11
     "pdf.fonttype": 42,  # letters stay letters: Type 3, the default, is refused by some publishers
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",

@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import matplotlib as mpl
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from harness.errors import EnvironmentFault
 from harness.judge.comparison import Comparison, Ranking
 from harness.report import paper
-from harness.report.drawing import DOT, SHAPES, Drawing, Label, Style
+from harness.report.drawing import DOT, SHAPES, Drawing, Label, Line, Style
 from harness.report.layout import sanitise
 from harness.report.paper import Form, Panel, Plate
 from harness.report.plates import FIGURES, plot_depth, plot_ranking, write_figures
@@ -169,3 +170,8 @@ def test_who_wants_no_figure_does_not_import_matplotlib() -> None:
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+def test_paper_knows_every_kind_of_line_that_a_drawing_has() -> None:
+    kinds = get_type_hints(Line)["kind"]
+    assert set(paper.STROKES) == set(get_args(kinds))
