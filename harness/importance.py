@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -46,13 +47,38 @@ def keep_importances(folder: Path, plan: Plan, history: History) -> Mapping[str,
     return found
 
 
-def add_importances(comparison: Comparison, found: Mapping[str, Importance]) -> Comparison:
-    """Return the comparison, each arm's cell with the importance of its searched values."""
+def add_importances(comparison: Comparison, plan: Plan, found: Mapping[str, Importance]) -> Comparison:
+    """Return the comparison, each arm's cell with the importance of its searched values.
+
+    The searches of a nested protocol's outer folds count alike in the one cell that they have.
+    """
+    places: dict[tuple[str, str, str], list[Importance]] = defaultdict(list)
+    for study in plan.studies:
+        if study.id in found:
+            places[study.task, study.backbone, study.arm].append(found[study.id])
     cells = (
-        replace(cell, importance=found[cell.study]) if cell.study in found else cell
+        replace(cell, importance=_average(places[place]))
+        if (place := (cell.task, cell.backbone, cell.arm)) in places
+        else cell
         for cell in comparison.cells
     )
     return replace(comparison, cells=tuple(cells))
+
+
+def _average(found: Sequence[Importance]) -> Importance:
+    """Return the mean shares of several searches; one that tells nothing takes no part."""
+    telling = [each for each in found if each.shares]
+    if len(telling) < 2:
+        return telling[0] if telling else found[0]
+    sums: dict[str, float] = defaultdict(float)
+    for each in telling:
+        for name, share in each.shares:
+            sums[name] += share / len(telling)
+    return Importance(
+        trials=sum(each.trials for each in telling),
+        shares=tuple(sorted(sums.items(), key=lambda share: (-share[1], share[0]))),
+        key="",
+    )
 
 
 def _weigh(study: Study, trials: list[TrialRecord]) -> tuple[tuple[str, float], ...]:

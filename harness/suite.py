@@ -21,7 +21,7 @@ from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
 from harness.judge.power import DISCORDANCE, Detectable, find_detectable
-from harness.judge.rank import compare_arms
+from harness.judge.rank import compare_arms, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
@@ -185,8 +185,8 @@ def _search(
         history = ledger.history()
         if outcome.ended != "complete" or not (reopen_test or has_untested(plan, history)):
             return outcome
-        comparison = compare_arms(plan, history, spec, read=open_reader(folder))
-        jobs = list_tests(plan, comparison, history, reopen=reopen_test)
+        cells = judge_studies(plan, history, spec, read=open_reader(folder))
+        jobs = list_tests(plan, cells, history, reopen=reopen_test)
 
         def is_late() -> bool:
             return deadline_s is not None and time.monotonic() >= deadline_s
@@ -204,7 +204,7 @@ def rank_run(folder: Path) -> Comparison:
     spec = _read_spec(folder, lock)
     plan, history = expand(spec, lock.survey), read_history(folder)
     comparison = compare_arms(plan, history, spec, read=open_reader(folder))
-    return add_importances(comparison, weigh_arms(plan, history, read_importances(folder)))
+    return add_importances(comparison, plan, weigh_arms(plan, history, read_importances(folder)))
 
 
 def report_run(folder: Path) -> Comparison:
@@ -335,7 +335,7 @@ def _read_spec(folder: Path, lock: Lock) -> Spec:
 def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     write_tables(folder, plan, history)
     comparison = compare_arms(plan, history, spec, read=open_reader(folder))
-    comparison = add_importances(comparison, keep_importances(folder, plan, history))
+    comparison = add_importances(comparison, plan, keep_importances(folder, plan, history))
     write_report(
         folder,
         comparison,

@@ -138,7 +138,26 @@ def test_table_json_has_the_shares_of_a_weighed_cell_and_null_for_others() -> No
     comparison = made_up.compare_made_up()
     weighed = next(cell for cell in comparison.cells if cell.arm == "depth")
     found = {weighed.study: Importance(trials=12, shares=(("head_lr", 0.75), ("dropout", 0.25)), key="")}
-    cells = json.loads(report_json.render(add_importances(comparison, found)))["cells"]
+    cells = json.loads(
+        report_json.render(add_importances(comparison, made_up.make_plan(made_up.make_spec()), found))
+    )["cells"]
     told = {(cell["task"], cell["arm"]): cell["importance"] for cell in cells}
     assert told.pop((weighed.task, "depth")) == {"head_lr": 0.75, "dropout": 0.25}
     assert set(told.values()) == {None}
+
+
+def test_the_searches_of_a_nested_protocol_count_alike_in_their_cell() -> None:
+    comparison = made_up.compare_made_up()
+    plan = made_up.make_plan(made_up.make_spec())
+    first = next(study for study in plan.studies if study.arm == "depth")
+    second = replace(first, id="second", outer_fold=1)
+    found = {
+        first.id: Importance(trials=12, shares=(("head_lr", 0.75), ("dropout", 0.25)), key="a"),
+        "second": Importance(trials=10, shares=(("dropout", 0.95), ("head_lr", 0.05)), key="b"),
+    }
+    nested = replace(plan, studies=(*plan.studies, second))
+    cell = next(cell for cell in add_importances(comparison, nested, found).cells if cell.study == first.id)
+    assert cell.importance is not None
+    assert cell.importance.trials == 22
+    assert [name for name, _ in cell.importance.shares] == ["dropout", "head_lr"]
+    assert [share for _, share in cell.importance.shares] == pytest.approx([0.6, 0.4])

@@ -64,7 +64,7 @@ def _measure_pilot(plan: Plan, history: History, task: str) -> Detectable | None
     sd = _pool(_list_spreads(studies, history))
     if not sd:
         return None
-    folds, repeats = studies[0].folds, studies[0].repeats
+    folds, repeats = _count_folds(studies), studies[0].repeats
     more = None
     if _can_have_more(plan, task, folds):
         # A smaller validation part makes a noisier fold.
@@ -85,32 +85,33 @@ def _measure_pilot(plan: Plan, history: History, task: str) -> Detectable | None
 
 def _assume(plan: Plan, spec: Spec, task: str, discordance: float) -> Detectable:
     """Return what the number of examples allows where the metric is a share; unknown for any other."""
-    facts, study, bounds = plan.survey.tasks[task], _studies_of(plan, task)[0], _find_bounds(plan, task)
+    facts, bounds, studies = plan.survey.tasks[task], _find_bounds(plan, task), _studies_of(plan, task)
+    folds, repeats = _count_folds(studies), studies[0].repeats
     known = Detectable(
         task=task,
         metric=facts.metric,
         points=_has_points(bounds),
         basis="unknown",
-        folds=study.folds,
-        repeats=study.repeats,
+        folds=folds,
+        repeats=repeats,
     )
     if bounds != (0.0, 1.0):
         return known
     seen = (1 - protocol_of(spec, task).test) * count_effective(facts.examples, facts.groups, alike=ALIKE)
 
-    def find(folds: int) -> float:
-        return detectable_share(seen, discordance=discordance, folds=folds, repeats=study.repeats)
+    def find(count: int) -> float:
+        return detectable_share(seen, discordance=discordance, folds=count, repeats=repeats)
 
     return Detectable(
         task=task,
         metric=facts.metric,
         points=True,
         basis="assumed",
-        folds=study.folds,
-        repeats=study.repeats,
-        difference=find(study.folds),
-        with_more=find(MORE) if _can_have_more(plan, task, study.folds) else None,
-        sd=math.sqrt(discordance / (seen / study.folds)),
+        folds=folds,
+        repeats=repeats,
+        difference=find(folds),
+        with_more=find(MORE) if _can_have_more(plan, task, folds) else None,
+        sd=math.sqrt(discordance / (seen / folds)),
         discordance=discordance,
         effective=seen,
     )
@@ -118,18 +119,35 @@ def _assume(plan: Plan, spec: Spec, task: str, discordance: float) -> Detectable
 
 def _list_spreads(studies: Sequence[Study], history: History) -> Iterator[float]:
     """Yield the variance of fold differences of each pair of arms on one backbone."""
-    scores: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    arms: dict[tuple[str, str], list[Study]] = defaultdict(list)
     for study in studies:
-        records = _list_trials(study, history)
-        cell = build_cell(study, records, None, lambda fold: None)
-        if cell.fold_scores:
-            scores[study.backbone].append(cell.fold_scores)
-    for found in scores.values():
-        for first, second in combinations(found, 2):
+        arms[study.backbone, study.arm].append(study)
+    scores: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    for (backbone, _), own in arms.items():
+        if found := _score_folds(own, history):
+            scores[backbone].append(found)
+    for folds in scores.values():
+        for first, second in combinations(folds, 2):
             differences = np.subtract(first, second)
             differences = differences[np.isfinite(differences)]
             if len(differences) > 1:
                 yield float(differences.var(ddof=1))
+
+
+def _score_folds(studies: Sequence[Study], history: History) -> tuple[float, ...]:
+    """Return the scores of an arm's best trial; of a nested protocol those of the winners on the outer folds."""
+    records = [_list_trials(study, history) for study in studies]
+    if studies[0].outer_fold is None:
+        return build_cell(studies[0], records[0], None, lambda fold: None).fold_scores
+    tests = [next((each.test for each in reversed(own) if each.test is not None), None) for own in records]
+    scores = [test.valid_score for test in tests if test is not None and test.valid_score is not None]
+    return tuple(scores) if len(scores) == len(studies) else ()
+
+
+def _count_folds(studies: Sequence[Study]) -> int:
+    """Return on how many folds arms are compared: of a nested protocol the outer ones."""
+    outer = {study.outer_fold for study in studies}
+    return studies[0].folds if None in outer else len(outer)
 
 
 def _pool(variances: Iterator[float]) -> float:

@@ -17,6 +17,7 @@ from harness.judge.stats import (
     detectable_share,
 )
 from harness.record.history import History
+from harness.spec.options import Nested
 from tests.judge import made_up
 
 
@@ -53,6 +54,15 @@ def test_the_detectable_difference_inverts_the_power() -> None:
     for folds, repeats in ((2, 1), (5, 1), (5, 3), (10, 10)):
         found = detectable_difference(0.02, folds=folds, repeats=repeats)
         assert corrected_t_power(found, 0.02, folds=folds, repeats=repeats) == pytest.approx(0.8, abs=1e-9)
+
+
+def test_the_ratio_of_test_and_training_parts_is_that_of_the_test() -> None:
+    plain = detectable_difference(0.02, folds=5)
+    assert detectable_difference(0.02, folds=5, test_over_train=0.25) == plain
+    # sqrt(1/5 + 1/20) against sqrt(1/5 + 1/4)
+    assert detectable_difference(0.02, folds=5, test_over_train=0.05) == pytest.approx(
+        plain * math.sqrt(0.25 / 0.45)
+    )
 
 
 def test_no_difference_is_found_as_often_as_the_level_says() -> None:
@@ -160,3 +170,31 @@ def test_groups_are_counted_for_what_they_are_worth() -> None:
     (found,) = find_detectable(plan, NO_HISTORY, spec)
     assert found.effective == pytest.approx(600 / (1 + 74 * 0.1))
     assert found.with_more is None  # eight groups make no ten folds
+
+
+def test_a_nested_protocol_compares_arms_on_its_outer_folds() -> None:
+    spec = made_up.make_spec()
+    nested = spec.protocol.model_copy(update={"nested": Nested(outer=4, inner=2)})
+    spec = spec.model_copy(update={"protocol": nested})
+    plan = made_up.make_plan(spec)
+    (first, *_) = find_detectable(plan, NO_HISTORY, spec)
+    assert (first.folds, first.basis, first.effective) == (4, "assumed", 600)
+    scores = {"depth": (0.7, 0.8, 0.9, 0.8), "full": (0.7, 0.7, 0.7, 0.7)}
+    records = []
+    for study in plan.studies:
+        if study.task == "reviews" and study.arm in scores:
+            assert study.outer_fold is not None
+            trial = made_up.score_trial(study, 0, [0.5, 0.6])
+            test = replace(trial.folds[0], valid_score=scores[study.arm][study.outer_fold])
+            records.append(replace(trial, test=test))
+    (pilot, *_) = find_detectable(plan, made_up.make_history(records), spec)
+    assert (pilot.folds, pilot.basis) == (4, "pilot")
+    assert pilot.sd == pytest.approx(math.sqrt(0.02 / 3))  # of 0, .1, .2, .1
+    assert find_detectable(plan, made_up.make_history(records[1:]), spec)[0].basis == "assumed"
+
+
+def test_a_single_fold_has_no_power() -> None:
+    with pytest.raises(ValueError, match="2 folds"):
+        detectable_difference(0.02, folds=1)
+    with pytest.raises(ValueError, match="discordance"):
+        detectable_share(100, discordance=0, folds=5)

@@ -11,6 +11,7 @@ from harness.report import html
 from harness.report.bars import LEFT, RIGHT, draw_importance
 from harness.report.blocks import list_blocks
 from harness.report.drawing import style_arms
+from tests.judge import made_up
 
 SHARES = Importance(trials=12, shares=(("head_lr", 0.75), ("dropout", 0.25)), key="")
 
@@ -18,7 +19,8 @@ SHARES = Importance(trials=12, shares=(("head_lr", 0.75), ("dropout", 0.25)), ke
 def weigh(comparison: Comparison, importance: Importance = SHARES) -> Comparison:
     """Return the comparison, depth on its first task weighed."""
     cell = next(cell for cell in comparison.cells if cell.arm == "depth")
-    return add_importances(comparison, {cell.study: importance})
+    plan = made_up.make_plan(made_up.make_spec())
+    return add_importances(comparison, plan, {cell.study: importance})
 
 
 def test_a_bar_is_as_long_as_its_share(whole: Comparison) -> None:

@@ -10,36 +10,45 @@ STEPS = 60  # of a bisection: more than a double can tell apart
 
 
 def corrected_t_power(
-    difference: float, sd: float, *, folds: int, repeats: int = 1, alpha: float = 0.05
+    difference: float,
+    sd: float,
+    *,
+    folds: int,
+    repeats: int = 1,
+    test_over_train: float | None = None,
+    alpha: float = 0.05,
 ) -> float:
     """Return how probable it is that the corrected resampled t finds a difference, two-sided at `alpha`.
 
     `sd` is the standard deviation of one fold's difference. Under Nadeau & Bengio's variance of the mean (Machine
-    Learning 52, 2003, section 3), (1/J + 1/(K-1)) sd² for K folds and J = K repeats, t is a noncentral Student with
-    J - 1 degrees of freedom around difference / sqrt of that variance.
+    Learning 52, 2003, section 3), (1/J + n_test/n_train) sd² for J folds over all repeats, t is a noncentral Student
+    with J - 1 degrees of freedom around difference / sqrt of that variance. `test_over_train` is 1/(K-1) for K folds
+    unless it is given.
     """
-    if sd < 0 or folds < 2 or repeats < 1:
-        raise ValueError(f"needs sd >= 0, 2 folds and 1 repeat (got {sd}, {folds} and {repeats})")
-    if not sd:
+    spread = sd * _spread(folds, repeats, test_over_train)
+    if not spread:
         return 1.0 if difference else 0.0
-    shift = abs(difference) / (sd * _spread(folds, repeats))
-    return _find_power(shift, folds * repeats - 1, alpha)
+    return _find_power(abs(difference) / spread, folds * repeats - 1, alpha)
 
 
 def detectable_difference(
-    sd: float, *, folds: int, repeats: int = 1, power: float = 0.8, alpha: float = 0.05
+    sd: float,
+    *,
+    folds: int,
+    repeats: int = 1,
+    test_over_train: float | None = None,
+    power: float = 0.8,
+    alpha: float = 0.05,
 ) -> float:
     """Return the difference that the corrected resampled t finds with the given power: `corrected_t_power` inverted."""
-    if sd < 0 or folds < 2 or repeats < 1:
-        raise ValueError(f"needs sd >= 0, 2 folds and 1 repeat (got {sd}, {folds} and {repeats})")
-    df = folds * repeats - 1
+    spread, df = sd * _spread(folds, repeats, test_over_train), folds * repeats - 1
     low, high = 0.0, 1.0
     while _find_power(high, df, alpha) < power:
         high *= 2
     for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if _find_power(middle, df, alpha) < power else (low, middle)
-    return high * sd * _spread(folds, repeats)
+    return high * spread
 
 
 def detectable_share(
@@ -71,8 +80,11 @@ def count_effective(examples: int, groups: int | None, *, alike: float) -> float
     return examples / (1 + max(0.0, examples / groups - 1) * alike)
 
 
-def _spread(folds: int, repeats: int) -> float:
-    return math.sqrt(1 / (folds * repeats) + 1 / (folds - 1))
+def _spread(folds: int, repeats: int, test_over_train: float | None) -> float:
+    if folds < 2 or repeats < 1:
+        raise ValueError(f"needs 2 folds and 1 repeat (got {folds} and {repeats})")
+    ratio = 1 / (folds - 1) if test_over_train is None else test_over_train
+    return math.sqrt(1 / (folds * repeats) + ratio)
 
 
 def _find_power(shift: float, df: int, alpha: float) -> float:
