@@ -11,9 +11,12 @@ from functools import partial
 import numpy as np
 
 from harness.judge.bags import run_bags
+from harness.judge.by_depth import score_depths
 from harness.judge.cheaper import find_cheaper
 from harness.judge.comparison import Bagged, Cell, TrialCounts
+from harness.judge.components import find_components
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
+from harness.judge.further import add_further
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap, keep_finite
 from harness.judge.whole import Whole, find_whole, mean_known
@@ -37,7 +40,9 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
     if not whole:
         return replace(cell, note=_explain_missing(study, trials))
     whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
-    return add_test(_score(cell, whole, study, measure, read), trials, measure, read)
+    scored = add_further(_score(cell, whole, study, measure, read), measure)
+    detailed = replace(scored, depths=score_depths(whole, study), components=find_components(whole, study))
+    return add_test(detailed, trials, study, measure, read)
 
 
 def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read) -> Cell:

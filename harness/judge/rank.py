@@ -13,13 +13,14 @@ import numpy as np
 from harness import plugins
 from harness.examples import Modality
 from harness.judge.cells import build_cell
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking
+from harness.judge.classes import ClassTable, tabulate_classes
+from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
 from harness.judge.evidence import Measure, Read
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.score_table import read_score_table
-from harness.judge.verdicts import reach_verdicts
+from harness.judge.verdicts import find_best_arm, reach_verdicts
 from harness.plan import Plan, Study, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
@@ -58,6 +59,9 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
         verdicts=reach_verdicts(cells, tuple(tasks.values())),
+        classes=tabulate_best(
+            cells, tasks, {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+        ),
         notes=(*corrected, *map(NESTED.format, sorted(nested)), *ranking.notes, *history.damage),
     )
 
@@ -135,6 +139,31 @@ def pair_arms(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tuple
     return tuple(pair for (task, _), block in blocks.items() for pair in pair_cells(block, tasks[task]))
 
 
+def tabulate_best(
+    cells: Sequence[Cell], tasks: Mapping[str, ComparedTask], measures: Mapping[str, Measure | None]
+) -> tuple[ClassTable, ...]:
+    """Return the classes of the best arm of every task and backbone, as far as it predicts classes."""
+    blocks: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        blocks[cell.task, cell.backbone].append(cell)
+    tables = []
+    for (task, backbone), block in blocks.items():
+        best, measure = find_best_arm(block, tasks[task]), measures[task]
+        if best is None or best.evidence is None or measure is None:
+            continue
+        tables.append(
+            tabulate_classes(
+                best.evidence,
+                measure.target,
+                task=task,
+                backbone=backbone,
+                arm=best.arm,
+                trial=best.trial,
+            )
+        )
+    return tuple(table for table in tables if table is not None)
+
+
 def count_wins(ranking: Ranking, pairs: Sequence[Pair]) -> Ranking:
     """Return the ranking with how many pairs each arm won, tied and lost; what the folds cannot tell apart is a tie."""
     won = Counter(name for pair in pairs if (name := pair.winner))
@@ -200,11 +229,16 @@ def _by_study(history: History) -> Mapping[str, list[TrialRecord]]:
 
 def _find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
     """Return how a task is scored, None where this process does not know the run's plug-ins."""
-    metric, kind = plan.survey.tasks[name].metric, spec.tasks[name].type
+    (metric, *others), kind = plan.survey.tasks[name].metrics, spec.tasks[name].type
     if metric not in plugins.names("metrics") or kind not in plugins.names("tasks"):
         return None
     target = plugins.find("targets", plugins.find("tasks", kind).TARGET)
-    return Measure(score=plugins.find("metrics", metric).score, target=target)
+    known = [other for other in others if other in plugins.names("metrics")]
+    return Measure(
+        score=plugins.find("metrics", metric).score,
+        target=target,
+        further=tuple((other, plugins.find("metrics", other).score) for other in known),
+    )
 
 
 def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
@@ -221,4 +255,10 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         folds=protocol.folds if protocol.nested is None else protocol.nested.outer,
         examples=facts.examples,
         groups=facts.groups,
+        metrics=tuple(
+            FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
+            for other in facts.metrics[1:]
+            if other in plugins.names("metrics")
+            for found in [plugins.find("metrics", other)]
+        ),
     )

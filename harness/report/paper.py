@@ -35,6 +35,8 @@ STROKES = {  # width in a drawing's units, opacity, ink where a line has no colo
     "interval": (2.0, 0.5, SOFT),
     "dumbbell": (3.0, 0.6, SOFT),
     "curve": (2.0, 1.0, SOFT),
+    "thin": (1.0, 0.7, SOFT),
+    "band": (0.0, 0.13, SOFT),
     "bar": (9.0, 1.0, SOFT),
 }
 DASHES = (0.0, (4.0, 3.0))
@@ -156,10 +158,12 @@ def _draw_line(axes: Axes, line: Line, x: float, y: float) -> None:
     from matplotlib.transforms import Affine2D
 
     width, opacity, ink = STROKES[line.kind]
+    colour = ink if line.colour is None else COLOURS[line.colour]
+    enclosed = line.kind == "band"
     stroke = PathPatch(
         _read_path(line.path),
-        fill=False,
-        edgecolor=ink if line.colour is None else COLOURS[line.colour],
+        facecolor=colour if enclosed else "none",
+        edgecolor="none" if enclosed else colour,
         alpha=opacity,
         linewidth=width * POINT,
         linestyle=DASHES if line.kind == "baseline" else "solid",

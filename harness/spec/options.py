@@ -73,8 +73,8 @@ class Protocol(Keys):
     scored on it once, after the search. 0 locks nothing away; other shares are rounded to twentieths, and to
     whole groups."""
     confirm: Confirm | None = None
-    """Fit the best trials of each arm again on further repeats, which then choose the winner; off where none is given.
-    No part of a cell's identity: it can be added to a finished suite."""
+    """Fit the best trials of each arm again on further repeats, which then choose the winner and tell what folds and
+    seeds move; off where none is given. No part of a cell's identity: it can be added to a finished suite."""
     nested: Nested | None = None
     """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
     whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
@@ -91,7 +91,7 @@ class TaskOptions(Keys):
     metric: str | None = None
     """The metric that ranks; the task type's first one where none is given."""
     metrics: Words = ()
-    """Further metrics to record."""
+    """Further metrics to record and to report beside `metric`."""
     protocol: Protocol | None = None
     """Settings that replace the suite's protocol for this task."""
 

@@ -7,8 +7,10 @@ from harness.judge.stats.bbc import (
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
+    bootstrap_values,
     summarise_bags,
 )
+from harness.judge.stats.components import Components, split_components
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -43,6 +45,7 @@ from harness.judge.stats.power import (
 __all__ = [
     "BBC",
     "BradleyTerry",
+    "Components",
     "Difference",
     "FTest",
     "Friedman",
@@ -55,6 +58,7 @@ __all__ = [
     "bbc_cv_metric",
     "bootstrap_difference",
     "bootstrap_metric",
+    "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
     "corrected_t_power",
@@ -69,6 +73,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "split_components",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",
