@@ -21,7 +21,7 @@ from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
 from harness.judge.power import DISCORDANCE, Detectable, find_detectable
-from harness.judge.rank import compare_arms, judge_studies
+from harness.judge.rank import compare_arms, find_best_trial, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
@@ -179,6 +179,9 @@ def _search(
             search=spec.search,
             clock=time.monotonic,
             deadline_s=deadline_s,
+            find_best=lambda study: find_best_trial(
+                plan, study, ledger.history(), spec, read=open_reader(folder)
+            ),
             stop=stop,
             on_event=watch(plan),
         )

@@ -12,6 +12,7 @@ from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.depths import draw_depths
 from harness.report.drawing import Drawing, Style, style_arms
+from harness.report.fractions import draw_fractions
 from harness.report.paper import Form, Panel, Plate
 from harness.report.ranks import draw_ranks
 from harness.report.strips import draw_gaps, draw_optimism
@@ -59,6 +60,13 @@ def plot_optimism(comparison: Comparison) -> Plate | None:
     return _gather(draw_optimism(list_blocks(comparison), style_arms(comparison)))
 
 
+def plot_learning(comparison: Comparison) -> Plate | None:
+    """Return each block's scores over the share of training rows."""
+    styles = style_arms(comparison)
+    drawn = [(block, draw_fractions(block, styles)) for block in list_blocks(comparison)]
+    return _gather(drawn, legend=tuple(styles.values()))
+
+
 def plot_importance(comparison: Comparison) -> Plate | None:
     """Return the importance of each arm's searched values."""
     styles = style_arms(comparison)
@@ -71,6 +79,7 @@ FIGURES: Mapping[str, Callable[[Comparison], Plate | None]] = {
     "depth": plot_depth,
     "gap": plot_gap,
     "optimism": plot_optimism,
+    "learning": plot_learning,
     "importance": plot_importance,
 }
 

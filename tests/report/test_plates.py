@@ -20,6 +20,8 @@ from harness.report.layout import sanitise
 from harness.report.paper import Form, Panel, Plate
 from harness.report.plates import FIGURES, plot_depth, plot_ranking, write_figures
 from tests.report.conftest import HOSTILE, rename
+from tests.report.test_bars import weigh
+from tests.report.test_learning import add_curves
 
 MAGIC: dict[Form, bytes] = {"pdf": b"%PDF-", "png": b"\x89PNG\r\n", "svg": b"<?xml"}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -175,3 +177,12 @@ def test_who_wants_no_figure_does_not_import_matplotlib() -> None:
 def test_paper_knows_every_kind_of_line_that_a_drawing_has() -> None:
     kinds = get_type_hints(Line)["kind"]
     assert set(paper.STROKES) == set(get_args(kinds))
+
+
+def test_learning_curves_and_importances_have_figures_where_there_are_any(whole: Comparison) -> None:
+    weighed = weigh(add_curves(whole))
+    for draw in (FIGURES["learning"], FIGURES["importance"]):
+        assert draw(whole) is None
+        plate = draw(weighed)
+        assert plate is not None
+        assert "reviews" in read_words(paper.render(plate, "svg"))
