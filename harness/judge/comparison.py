@@ -16,6 +16,7 @@ from harness.judge.evidence import Evidence
 from harness.judge.learning import LearningCurve
 from harness.judge.stats import Components
 from harness.plan import relate_parts
+from harness.record.importance import Importance
 from harness.spec.options import Protocol, Scheme
 
 Kind = Literal["arm", "baseline"]
@@ -149,6 +150,7 @@ class Cell:
     # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
     p_best: float | None = None
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    importance: Importance | None = None  # of its searched values; None: too few trials, or nothing to weigh
     learning_curve: LearningCurve | None = None  # of the best trial; None: the protocol asks for none
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there

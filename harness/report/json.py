@@ -86,6 +86,7 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "depths": [asdict(depth) for depth in cell.depths],
         "components": None if cell.components is None else asdict(cell.components),
         "deploy": None if cell.deploy is None else asdict(cell.deploy),
+        "importance": None if cell.importance is None else dict(cell.importance.shares),
         "pairwise": [
             _describe_pair(pair, cell.arm)
             for pair in comparison.pairs

@@ -9,6 +9,7 @@ from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import figures
+from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import ClassView, view_classes
 from harness.report.curves import draw_incumbents
@@ -93,6 +94,7 @@ class Page:
     optimism: tuple[Plot, ...]
     learning: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
+    importance: tuple[Plot, ...]
     banded: bool  # an arm tried several depths
     tested: bool  # a locked test was opened
     moves: tuple[MoveLine, ...]
@@ -127,6 +129,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         optimism=_list_plots(draw_optimism(blocks, styles)),
         learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
         banded=any(len(cell.depths) > 1 for cell in comparison.cells),
         tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
         moves=list_moves(blocks),

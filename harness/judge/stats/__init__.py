@@ -35,6 +35,12 @@ from harness.judge.stats.paired import (
     wilcoxon_exact,
     wilson,
 )
+from harness.judge.stats.power import (
+    corrected_t_power,
+    count_effective,
+    detectable_difference,
+    detectable_share,
+)
 
 __all__ = [
     "BBC",
@@ -55,7 +61,11 @@ __all__ = [
     "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
+    "corrected_t_power",
     "correlated_bayesian_t",
+    "count_effective",
+    "detectable_difference",
+    "detectable_share",
     "five_by_two_f",
     "friedman",
     "holm",
