@@ -137,7 +137,7 @@ def rank(
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.rank import rank_scores
     from harness.report import json as report_json
-    from harness.report import terminal
+    from harness.report import standings, terminal
     from harness.suite import find_run, rank_run
 
     know_plugins(plugins)
@@ -147,7 +147,7 @@ def rank(
         text = (
             report_json.render_ranking(ranking)
             if json
-            else terminal.render_ranking(ranking, width=screen.width)
+            else standings.render(ranking, width=screen.width)
         )
     else:
         comparison = rank_run(find_run(run_name, results=results))

@@ -10,7 +10,9 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.budgets import Budget
 from harness.judge.evidence import Evidence
+from harness.judge.ranking_test import RankingTest
 from harness.spec.options import Protocol
 
 Kind = Literal["arm", "baseline"]
@@ -114,6 +116,7 @@ class Cell:
     frozen: Bagged | None = field(default=None, compare=False, repr=False)
     tuned: Bagged | None = field(default=None, compare=False, repr=False)
     evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
+    tested: Evidence | None = field(default=None, compare=False, repr=False)  # on what was locked away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,7 @@ class Ranking:
     rows: tuple[RankRow, ...]
     blocks: int
     notes: tuple[str, ...] = ()
+    test: RankingTest | None = None  # None: no block, or one method alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +170,33 @@ class Pair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the folds tell; None: they do not."""
+        if self.p >= SEPARABLE:
+            return None
+        return self.first if self.difference > 0 else self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPair:
+    """How much better one arm is than another on the same examples, locked away from both; positive for better.
+
+    `low` and `high` are the 95 % interval of a paired bootstrap over examples, or over groups; `p` is by `method`,
+    adjusted for all pairs of the block (Holm).
+    """
+
+    task: str
+    backbone: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    method: Literal["McNemar", "paired bootstrap"]
+    sentence: str
+
+    @property
+    def winner(self) -> str | None:
+        """Who is better, as far as the locked examples tell; None: they do not."""
         if self.p >= SEPARABLE:
             return None
         return self.first if self.difference > 0 else self.second
@@ -200,6 +231,8 @@ class Comparison:
     cells: tuple[Cell, ...]
     ranking: Ranking
     pairs: tuple[Pair, ...] = ()
+    locked_pairs: tuple[LockedPair, ...] = ()  # of arms whose locked test is opened
     backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
     verdicts: tuple[Verdict, ...] = ()
+    budgets: tuple[Budget, ...] = ()  # of the blocks whose arms did not get the same
     notes: tuple[str, ...] = ()

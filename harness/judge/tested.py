@@ -40,7 +40,8 @@ def add_test(cell: Cell, trials: Sequence[TrialRecord], measure: Measure | None,
     if found is None:
         return cell
     interval = bootstrap(found, measure)
-    return replace(cell, test_low=keep_finite(interval.low), test_high=keep_finite(interval.high))
+    low, high = keep_finite(interval.low), keep_finite(interval.high)
+    return replace(cell, test_low=low, test_high=high, tested=found)
 
 
 def bootstrap(evidence: Evidence, measure: Measure, trial: int = 0) -> Interval:

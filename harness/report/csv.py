@@ -42,14 +42,21 @@ HEADER = (
 def render(comparison: Comparison) -> str:
     """Return a header and one line for each cell; an unknown number is an empty field."""
     tasks = {task.name: task for task in comparison.tasks}
+    budgets = {(budget.task, budget.backbone): budget.sentence for budget in comparison.budgets}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows(_list_fields(cell, tasks[cell.task]) for cell in comparison.cells)
+    writer.writerows(
+        _list_fields(
+            cell, tasks[cell.task], budgets.get((cell.task, cell.backbone), "") if cell.kind == "arm" else ""
+        )
+        for cell in comparison.cells
+    )
     return file.getvalue()
 
 
-def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
+def _list_fields(cell: Cell, task: ComparedTask, budget: str) -> list[str | float | None]:
+    """Return a cell's fields; what its arms were given stands with the note."""
     words = (cell.task, cell.backbone, cell.arm, cell.kind, task.metric)
     scores = (
         cell.score,
@@ -63,7 +70,8 @@ def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
     )
     costs = (cell.fold_sd, cell.seed_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
     trials = (cell.trials.ok, cell.trials.pruned, cell.trials.failed)
-    return [*map(_disarm, words), *scores, *costs, *trials, _disarm(cell.note)]
+    note = "; ".join(filter(None, (cell.note, budget)))
+    return [*map(_disarm, words), *scores, *costs, *trials, _disarm(note)]
 
 
 def _disarm(text: str) -> str:

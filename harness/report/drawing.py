@@ -36,7 +36,7 @@ class Line:
     """A straight stroke, or a stepped one: `path` is SVG's."""
 
     path: str
-    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve"]
+    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve", "leader", "clique"]
     colour: int | None = None  # None: the ink of its kind
 
 

@@ -80,9 +80,10 @@ def _write_caption(comparison: Comparison) -> str:
     repeats = rf" $\times$ {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
+    budgets = dict.fromkeys(f" {escape(budget.sentence)}." for budget in comparison.budgets)
     return (
         f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {protocol.folds}-fold cross-validation{repeats}; "
-        f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
+        f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines.{''.join(budgets)}"
     )
 
 

@@ -3,10 +3,12 @@
 from harness.judge.stats.bbc import (
     BBC,
     Difference,
+    bag_metric,
     bbc_cv,
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
+    subtract_bags,
     summarise_bags,
 )
 from harness.judge.stats.many import (
@@ -45,6 +47,7 @@ __all__ = [
     "Posterior",
     "SignedRanks",
     "TTest",
+    "bag_metric",
     "bbc_cv",
     "bbc_cv_metric",
     "bootstrap_difference",
@@ -59,6 +62,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "subtract_bags",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",
