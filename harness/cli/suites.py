@@ -144,11 +144,7 @@ def rank(
     screen = open_screen(no_color=no_color)
     if run_name.lower().endswith(".csv"):
         ranking = rank_scores(Path(run_name), lower_is_better=lower_is_better)
-        text = (
-            report_json.render_ranking(ranking)
-            if json
-            else standings.render(ranking, width=screen.width)
-        )
+        text = report_json.render_ranking(ranking) if json else standings.render(ranking, width=screen.width)
     else:
         comparison = rank_run(find_run(run_name, results=results))
         text = report_json.render(comparison) if json else terminal.render(comparison, width=screen.width)

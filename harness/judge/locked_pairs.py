@@ -30,9 +30,7 @@ def pair_locked(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tup
     for cell in cells:
         if cell.kind == "arm" and cell.tested is not None and cell.test_score is not None:
             blocks[cell.task, cell.backbone].append(cell)
-    return tuple(
-        pair for (task, _), block in blocks.items() for pair in _pair_block(block, tasks[task])
-    )
+    return tuple(pair for (task, _), block in blocks.items() for pair in _pair_block(block, tasks[task]))
 
 
 def _pair_block(block: Sequence[Cell], task: ComparedTask) -> tuple[LockedPair, ...]:
@@ -107,7 +105,9 @@ def _tell(pair: LockedPair, task: ComparedTask, pairs: int) -> LockedPair:
     test = "McNemar, exact" if pair.method == "McNemar" else f"paired bootstrap over {drawn}"
     adjusted = f", Holm over {pairs} pairs" if pairs > 1 else ""
     better, worse = (pair.first, pair.second) if pair.difference >= 0 else (pair.second, pair.first)
-    answer = f"{better} is better than {worse}" if pair.winner else f"{better} and {worse} cannot be told apart"
+    answer = (
+        f"{better} is better than {worse}" if pair.winner else f"{better} and {worse} cannot be told apart"
+    )
     difference = (
         (pair.difference, pair.low, pair.high)
         if pair.difference >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 from math import comb
 
@@ -12,6 +13,7 @@ from harness.judge.stats import friedman, mcnemar_exact, nemenyi
 LEVEL = 0.05
 
 
+@cache
 def has_power(datasets: int, methods: int) -> bool:
     """Say whether Friedman's and Nemenyi's tests could still reject if one data set turned best and worst round.
 
@@ -29,11 +31,13 @@ def has_power(datasets: int, methods: int) -> bool:
     return bool(max(found.p, found.f_p, nemenyi(scores).p[0, -1]) < LEVEL)
 
 
+@cache
 def count_needed(methods: int) -> int:
     """Return the fewest data sets with which Friedman's and Nemenyi's tests have power."""
     return next(datasets for datasets in count(2) if has_power(datasets, methods))
 
 
+@cache
 def find_smallest_p(datasets: int, methods: int) -> float:
     """Return Nemenyi's p of the best against the worst where all data sets rank all methods alike."""
     return float(nemenyi(_agree(datasets, methods)).p[0, -1])
@@ -46,9 +50,7 @@ def find_smallest_wilcoxon_p(datasets: int, methods: int) -> float:
 
 def count_needed_by_wilcoxon(methods: int) -> int:
     """Return the fewest data sets with which some pair could be significant by Wilcoxon and Holm."""
-    return next(
-        datasets for datasets in count(1) if find_smallest_wilcoxon_p(datasets, methods) < LEVEL
-    )
+    return next(datasets for datasets in count(1) if find_smallest_wilcoxon_p(datasets, methods) < LEVEL)
 
 
 def _agree(datasets: int, methods: int) -> np.ndarray:

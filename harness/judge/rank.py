@@ -161,7 +161,9 @@ def rank_scores(
     ranking = rank_blocks(blocks, words=("data set", "method"))
     if ranking.test is None:
         return ranking
-    rows = [[row[method].value for method in ranking.test.methods if method in row] for row in blocks.values()]
+    rows = [
+        [row[method].value for method in ranking.test.methods if method in row] for row in blocks.values()
+    ]
     whole = np.array(
         [row for row in rows if len(row) == len(ranking.test.methods) and None not in row], dtype=np.float64
     )
@@ -176,9 +178,7 @@ def count_score_wins(ranking: Ranking, test: RankingTest) -> Ranking:
         won += Counter({pair.first: pair.wins, pair.second: pair.losses})
         lost += Counter({pair.first: pair.losses, pair.second: pair.wins})
         tied += Counter({pair.first: pair.ties, pair.second: pair.ties})
-    rows = [
-        replace(row, wins=won[row.arm], ties=tied[row.arm], losses=lost[row.arm]) for row in ranking.rows
-    ]
+    rows = [replace(row, wins=won[row.arm], ties=tied[row.arm], losses=lost[row.arm]) for row in ranking.rows]
     return replace(ranking, rows=tuple(rows))
 
 

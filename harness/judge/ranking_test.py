@@ -45,7 +45,7 @@ class RankingTest:
 
     `methods` stand by mean rank, best first, and so do their `mean_ranks` and `strengths`, the logarithms of
     Bradley and Terry's. `cliques` are the methods that cannot be told apart, as many in each as possible; one of all
-    where nothing differs. Without `power` the figures are those of the formulas, and mean nothing.
+    where nothing differs. Without `power` the figures are those of the formulas, and nothing follows from them.
     """
 
     methods: tuple[str, ...]
@@ -79,13 +79,14 @@ def examine_ranks(
     friedman_test, nemenyi_test = friedman(-ranks), nemenyi(-ranks)
     wins = _count_wins(ranks)
     datasets = len(ranks)
+    power = has_power(datasets, len(names))
     f_p = friedman_test.f_p if math.isfinite(friedman_test.f_p) else None
     test = RankingTest(
         methods=names,
         datasets=datasets,
         mean_ranks=tuple(map(float, friedman_test.mean_ranks)),
         strengths=tuple(map(float, bradley_terry(wins).strengths)),
-        power=has_power(datasets, len(names)),
+        power=power,
         smallest_p=find_smallest_p(datasets, len(names)),
         needed=count_needed(len(names)),
         chi2=friedman_test.chi2,
@@ -93,7 +94,7 @@ def examine_ranks(
         f=friedman_test.f if math.isfinite(friedman_test.f) else None,
         f_p=f_p,
         cd=nemenyi_test.cd,
-        differ=f_p is not None and f_p < LEVEL,
+        differ=power and f_p is not None and f_p < LEVEL,
         cliques=(names,),
         pairs=_list_pairs(names, ranks, nemenyi_test.p),
         sentences=(),
@@ -113,7 +114,9 @@ def add_wilcoxon(test: RankingTest, scores: np.ndarray, *, word: str) -> Ranking
         for pair, each, p in zip(test.pairs, found, adjusted, strict=True)
     )
     return replace(
-        test, pairs=pairs, sentences=(*test.sentences, _tell_wilcoxon(test.datasets, pairs, test.methods, word))
+        test,
+        pairs=pairs,
+        sentences=(*test.sentences, _tell_wilcoxon(test.datasets, pairs, test.methods, word)),
     )
 
 
@@ -166,9 +169,7 @@ def _tell(test: RankingTest, words: tuple[str, str], *, averaged: bool) -> str:
             f"{test.needed} {cluster}s would do."
         )
     f = "infinite" if test.f is None else f"{test.f:.2f}"
-    figures = (
-        f"Friedman {test.chi2:.2f}, {show_p(test.p)}; Iman-Davenport F {f}, {show_p(test.f_p or 0.0)}"
-    )
+    figures = f"Friedman {test.chi2:.2f}, {show_p(test.p)}; Iman-Davenport F {f}, {show_p(test.f_p or 0.0)}"
     one = f" {cluster.capitalize()}s count once: ranks within one are averaged first." if averaged else ""
     if not test.differ:
         return f"Across {counted} no difference between the {method}s is seen ({figures}).{one}"
@@ -180,9 +181,7 @@ def _tell(test: RankingTest, words: tuple[str, str], *, averaged: bool) -> str:
     )
 
 
-def _tell_wilcoxon(
-    datasets: int, pairs: Sequence[MethodPair], names: Sequence[str], word: str
-) -> str:
+def _tell_wilcoxon(datasets: int, pairs: Sequence[MethodPair], names: Sequence[str], word: str) -> str:
     methods = len(names)
     smallest = find_smallest_wilcoxon_p(datasets, methods)
     if smallest >= LEVEL:

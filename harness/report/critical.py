@@ -39,9 +39,7 @@ def draw_critical_difference(test: RankingTest, styles: Mapping[str, Style]) -> 
         lines.append(Line(path=f"M{LEFT - 4:g},{y:g}H{at:g}V{AXIS:g}", kind="leader"))
         hint = f"{method}: mean rank {ranks[method]:.2f}"
         marks.append(Mark(x=at, y=y, shape=style.shape, colour=style.colour, hint=hint))
-        labels.append(
-            Label(x=LEFT - 8, y=y + 4, text=fit_name(method, LONGEST), anchor="end", kind="name")
-        )
+        labels.append(Label(x=LEFT - 8, y=y + 4, text=fit_name(method, LONGEST), anchor="end", kind="name"))
         labels.append(Label(x=WIDTH - 2, y=y + 4, text=f"{ranks[method]:.2f}", anchor="end", kind="value"))
     for lane, clique in enumerate(test.cliques, start=1):
         ends = [x.place(ranks[method]) for method in (clique[0], clique[-1])]

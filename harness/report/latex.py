@@ -83,7 +83,8 @@ def _write_caption(comparison: Comparison) -> str:
     budgets = dict.fromkeys(f" {escape(budget.sentence)}." for budget in comparison.budgets)
     return (
         f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {protocol.folds}-fold cross-validation{repeats}; "
-        f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines.{''.join(budgets)}"
+        f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
+        + "".join(budgets)
     )
 
 

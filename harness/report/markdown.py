@@ -23,7 +23,10 @@ def render(comparison: Comparison) -> str:
         "the score. gap: training minus validation score, positive for overfitting. depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
-        *(escape(sentence) for sentence in (comparison.ranking.test.sentences if comparison.ranking.test else ())),
+        *(
+            escape(sentence)
+            for sentence in (comparison.ranking.test.sentences if comparison.ranking.test else ())
+        ),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
     if comparison.locked_pairs:

@@ -12,8 +12,10 @@ RANK_WIDTH = 22  # of a mean rank with its interval, and the gaps
 
 
 def render(ranking: Ranking, *, width: int = 80) -> str:
-    """Return mean ranks, chances, tiers, wins and strengths, and what tests say, in lines of at most `width` columns."""
-    strengths = {} if ranking.test is None else dict(zip(ranking.test.methods, ranking.test.strengths, strict=True))
+    """Return mean ranks, chances, tiers, wins, strengths, and what tests say, in lines of `width` columns at most."""
+    strengths = (
+        {} if ranking.test is None else dict(zip(ranking.test.methods, ranking.test.strengths, strict=True))
+    )
     intervals = "; 95 % intervals" if any(row.low is not None for row in ranking.rows) else ""
     sets = f"{ranking.blocks} data set{'s' * (ranking.blocks != 1)}"
     told = [*(ranking.test.sentences if ranking.test else ()), *ranking.notes]

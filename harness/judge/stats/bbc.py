@@ -148,7 +148,7 @@ def bag_metric(
     groups: Sequence[object] | np.ndarray | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return one model's metric on all examples, then on each bag of them, (1 + bags,); one seed draws the same bags."""
+    """Return one model's metric on all examples, then on each bag, (1 + bags,); one seed draws the same bags."""
     truth = np.asarray(targets)
     drawn = (inside for inside, _ in _draw_bags(len(truth), bags, groups, seed))
     every = np.ones(len(truth), dtype=np.int64)
