@@ -39,16 +39,19 @@ class Budget:
 def weigh_budgets(
     studies: Sequence[Study], trials: Mapping[str, Sequence[TrialRecord]], *, asked: int
 ) -> tuple[Budget, ...]:
-    """Return the budgets of the blocks whose arms differ; `asked` is how many trials each may have.
+    """Return the budgets of the blocks whose arms differ; `asked` is how many trials each study may have.
 
-    An arm without any trial is missing from the comparison, so nothing favours another over it.
+    The searches of an arm's outer folds count together. An arm without any trial is missing from the comparison, so
+    nothing favours another over it.
     """
-    blocks: dict[tuple[str, str], list[Share]] = defaultdict(list)
+    blocks: dict[tuple[str, str], dict[str, list[Study]]] = defaultdict(lambda: defaultdict(list))
     for study in studies:
-        spent = len(trials.get(study.id, ()))
-        if study.kind == "arm" and spent:
-            blocks[study.task, study.backbone].append(_share(study, spent, asked=asked))
-    found = [_weigh(task, backbone, shares) for (task, backbone), shares in blocks.items()]
+        if study.kind == "arm" and trials.get(study.id):
+            blocks[study.task, study.backbone][study.arm].append(study)
+    found = [
+        _weigh(task, backbone, [_share(searches, trials, asked=asked) for searches in arms.values()])
+        for (task, backbone), arms in blocks.items()
+    ]
     return tuple(budget for budget in found if budget is not None)
 
 
@@ -69,15 +72,17 @@ def tell_budgets(budgets: Sequence[Budget], studies: Sequence[Study]) -> tuple[s
     )
 
 
-def _share(study: Study, spent: int, *, asked: int) -> Share:
+def _share(searches: Sequence[Study], trials: Mapping[str, Sequence[TrialRecord]], *, asked: int) -> Share:
+    study = searches[0]
     assert study.space is not None, "an arm has a space"
+    spent = [len(trials[each.id]) for each in searches]
     # Early stopping chooses the epochs on a part of the training rows, then fits once more on all of them.
     fits_a_fold = 1 if study.space.patience is None else 2
     return Share(
         arm=study.arm,
-        trials=spent,
+        trials=sum(spent),
         fits_a_trial=study.folds * study.repeats * fits_a_fold,
-        exhausted=study.trials < asked and spent >= study.trials,
+        exhausted=study.trials < asked and min(spent) >= study.trials,
     )
 
 

@@ -33,10 +33,12 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A straight stroke, or a stepped one: `path` is SVG's."""
+    """A stroke, or what it encloses where it is a band: `path` is SVG's."""
 
     path: str
-    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve", "leader", "clique"]
+    kind: Literal[
+        "grid", "zero", "baseline", "interval", "dumbbell", "curve", "thin", "band", "leader", "clique"
+    ]
     colour: int | None = None  # None: the ink of its kind
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -106,6 +107,18 @@ def test_early_stopping_takes_more_fits_than_an_arm_without() -> None:
 
 def test_an_arm_that_has_not_begun_is_missing_and_no_unequal_budget() -> None:
     assert tell(DEPTH, HEAD, depth=spend(DEPTH, ok=20), head_only=[]) == ()
+
+
+def test_the_searches_of_an_arms_outer_folds_count_together() -> None:
+    searches = [
+        replace(study, id=f"{study.id}-{outer}", outer_fold=outer)
+        for study in (DEPTH, HEAD)
+        for outer in range(3)
+    ]
+    trials = {study.id: spend(study, ok=20 if study.arm == "depth" else 7) for study in searches}
+    assert tell_budgets(weigh_budgets(searches, trials, asked=20), searches) == (
+        "Budgets: depth had 60 trials, head-only 21: the comparison favours depth.",
+    )
 
 
 def test_blocks_that_differ_alike_share_a_sentence_that_names_them() -> None:

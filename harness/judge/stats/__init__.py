@@ -8,9 +8,11 @@ from harness.judge.stats.bbc import (
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
+    bootstrap_values,
     subtract_bags,
     summarise_bags,
 )
+from harness.judge.stats.components import Components, split_components
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -39,6 +41,7 @@ from harness.judge.stats.paired import (
 __all__ = [
     "BBC",
     "BradleyTerry",
+    "Components",
     "Difference",
     "FTest",
     "Friedman",
@@ -52,6 +55,7 @@ __all__ = [
     "bbc_cv_metric",
     "bootstrap_difference",
     "bootstrap_metric",
+    "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
     "correlated_bayesian_t",
@@ -62,6 +66,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "split_components",
     "subtract_bags",
     "summarise_bags",
     "wilcoxon_exact",
