@@ -71,11 +71,14 @@ class Study:
         None  # what is locked away is this fold of a nested protocol; None: it is not nested
     )
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
+    fractions: tuple[
+        float, ...
+    ] = ()  # of the training parts, below 1, that the best trial is fitted on again
 
     @property
     def fits(self) -> int:
         """How many fits this study takes if no trial is pruned."""
-        return self.trials * self.repeats * self.folds + self.confirming + self.locked
+        return self.trials * self.repeats * self.folds + self.confirming + self.reducing + self.locked
 
     @property
     def confirming(self) -> int:
@@ -83,6 +86,11 @@ class Study:
         if self.confirm is None:
             return 0
         return min(self.confirm.top, self.trials) * self.confirm.repeats * self.folds
+
+    @property
+    def reducing(self) -> int:
+        """How many of them fit the best trial on less data."""
+        return len(self.fractions) * self.folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +153,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             locked=protocol.test > 0 or outer_fold is not None,
             outer_fold=outer_fold,
             confirm=protocol.confirm if kind == "arm" else None,
+            fractions=tuple(fraction for fraction in protocol.fractions if fraction < 1),
         )
 
     outer = list_outer(protocol)
@@ -174,8 +183,8 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
         survey.backbones[backbone].digest,
         [checkpoint.pooling, checkpoint.stem],
         protocol_of(spec, task).model_dump(
-            mode="json", exclude={"confirm"}, exclude_defaults=True
-        ),  # confirming only adds repeats; a key that is added to the format later changes no study of today
+            mode="json", exclude={"confirm", "fractions"}, exclude_defaults=True
+        ),  # both only add fits to what was searched; a key that is added to the format later changes no study of today
         [spec.compute.precision, spec.compute.shelf],
     ]
 

@@ -19,7 +19,7 @@ from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
-from harness.judge.rank import compare_arms, judge_studies
+from harness.judge.rank import compare_arms, find_best_trial, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
@@ -172,6 +172,9 @@ def _search(
             search=spec.search,
             clock=time.monotonic,
             deadline_s=deadline_s,
+            find_best=lambda study: find_best_trial(
+                plan, study, ledger.history(), spec, read=open_reader(folder)
+            ),
             stop=stop,
             on_event=watch(plan),
         )

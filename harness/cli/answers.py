@@ -116,6 +116,11 @@ def _show_splits(plan: Plan, task: str) -> str:
     return (
         f"{study.folds} folds{repeats}"
         + (", then confirmed" if confirm else "")
+        + (
+            f", then on {', '.join(f'{part:g}' for part in study.fractions)} of the rows"
+            if study.fractions
+            else ""
+        )
         + (", then tested" if study.locked else "")
     )
 

@@ -14,6 +14,7 @@ from harness.judge.budgets import Budget
 from harness.judge.by_depth import DepthScore
 from harness.judge.classes import ClassTable
 from harness.judge.evidence import Evidence
+from harness.judge.learning import LearningCurve
 from harness.judge.ranking_test import RankingTest
 from harness.judge.stats import Components
 from harness.spec.options import Protocol
@@ -137,6 +138,7 @@ class Cell:
     # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
     p_best: float | None = None
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    learning_curve: LearningCurve | None = None  # of the best trial; None: the protocol asks for none
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there
     metrics: tuple[FurtherScore, ...] = ()  # none where its predictions are gone
@@ -242,6 +244,7 @@ class Verdict:
         "how deep to freeze?",
         "is it overfitting?",
         "what would a cheaper candidate cost?",
+        "would more data help?",
     ]
     task: str
     backbone: str

@@ -89,6 +89,12 @@ def judge_studies(
     )
 
 
+def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
+    """Return the trial that a study's cell is described by, None where it has none."""
+    trials = _by_study(history).get(study.id, ())
+    return build_cell(study, trials, _find_measure(plan, spec, study.task), read).trial
+
+
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:
     """Return the arms' mean ranks over the blocks, (task, backbone), in which every arm has a score."""
     signs = {task.name: 1 if task.higher_is_better else -1 for task in tasks}

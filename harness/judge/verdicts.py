@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.judge.comparison import Bagged, Cell, ComparedTask, Verdict
+from harness.judge.learning import measure_gain
 from harness.judge.pairs import find_rope
 from harness.judge.stats import corrected_resampled_t
 
@@ -30,6 +31,7 @@ def reach_verdicts(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> tupl
             ask_how_deep(block, named[task]),
             ask_whether_it_overfits(block, named[task]),
             ask_what_cheaper_costs(block, named[task]),
+            ask_whether_more_data_helps(block, named[task]),
         )
     ]
     return tuple(verdict for verdict in verdicts if verdict is not None)
@@ -147,6 +149,32 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
         difference=cheaper.regret,
         low=cheaper.low,
         high=cheaper.high,
+    )
+
+
+def ask_whether_more_data_helps(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Look at what the best arm gained from the last rows of its learning curve; no means less than a point."""
+    best = find_best_arm(block, task)
+    if best is None or best.learning_curve is None:
+        return None
+    gain = measure_gain(best.learning_curve, higher_is_better=task.higher_is_better)
+    if gain is None:
+        return None
+    before, last = best.learning_curve.points[-2:]
+    rope = find_rope(np.array([score for score in last.fold_scores if math.isfinite(score)]), task.bounds)
+    answer = "no" if gain.high < rope else "yes" if gain.low > 0 else CANNOT_TELL
+    return Verdict(
+        question="would more data help?",
+        task=task.name,
+        backbone=best.backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: from {before.n_train:.0f} to {last.n_train:.0f} training rows {best.arm} gains "
+            f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {task.metric}"
+        ),
+        difference=gain.mean,
+        low=gain.low,
+        high=gain.high,
     )
 
 

@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
     OUTER = 9  # the outer folds of a nested protocol
+    FRACTION = 10  # which part of the training rows a learning curve sees
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, LockedPair, Pair, Ranking, RankRow
 from harness.judge.ranking_test import RankingTest
+from harness.report.learning import describe_curve
 
 SCHEMA_VERSION = 1
 
@@ -84,6 +85,7 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "trainable_parameters": cell.trainable_parameters,
         "fit_s": cell.fit_s,
         "trials": asdict(cell.trials),
+        "learning_curve": describe_curve(cell.learning_curve),
         "metrics": _describe_further(cell, comparison),
         "depths": [asdict(depth) for depth in cell.depths],
         "components": None if cell.components is None else asdict(cell.components),

@@ -15,6 +15,7 @@ from harness.report.critical import draw_critical_difference
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
+from harness.report.fractions import draw_fractions
 from harness.report.further import FurtherTable, list_further
 from harness.report.locked import LockedLine, list_locked
 from harness.report.matrix import Matrix, list_matrices
@@ -95,6 +96,7 @@ class Page:
     depths: tuple[Plot, ...]
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
+    learning: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
     banded: bool  # an arm tried several depths
     tested: bool  # a locked test was opened
@@ -131,6 +133,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         depths=_list_plots((block, draw_depths(block, styles)) for block in blocks),
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
+        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
         banded=any(len(cell.depths) > 1 for cell in comparison.cells),
         tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),

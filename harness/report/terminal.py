@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
 from harness.report import figures
+from harness.report.blocks import list_blocks
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
+from harness.report.learning import tabulate_curves
 from harness.report.rows import (
     Row,
     arrange_arms,
@@ -40,6 +42,7 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
         *_tell_tests(comparison, width),
         *_tell_tiers(comparison.ranking, width),
         *_tell_ranking_test(comparison.ranking, width),
+        *_tell_learning(comparison, width),
         *_tell_verdicts(comparison, width),
         *_tell_notes(comparison, width),
     ]
@@ -182,6 +185,22 @@ def _tell_tests(comparison: Comparison, width: int) -> list[str]:
         name = f"{row.name} on {row.backbone}" if row.backbone else row.name
         told.append(f"{sanitise(name)} {' '.join(scores)}")
     return wrap(f"locked test: {' · '.join(told)}", width, between=" · ") if told else []
+
+
+def _tell_learning(comparison: Comparison, width: int) -> list[str]:
+    """Return for each task the scores of every arm by the share of the training rows, without baselines."""
+    lines = []
+    for block in list_blocks(comparison):
+        table = tabulate_curves(block)
+        if table is None:
+            continue
+        told = [f"learning curve of {sanitise(block.name)} ({', '.join(table.heads)})"]
+        for cell, points in table.rows:
+            scores = (None if point is None else point.score for point in points)
+            shown = (figures.show_score(score, block.task.bounds, digits=2) for score in scores)
+            told += [f"{sanitise(cell.arm)} {' '.join(shown)}"] * (cell.kind == "arm")
+        lines += wrap(" · ".join(told), width, between=" · ")
+    return lines
 
 
 def _tell_verdicts(comparison: Comparison, width: int) -> list[str]:

@@ -59,6 +59,9 @@ class Nested(Keys):
     """How many folds each of these searches has."""
 
 
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
 class Protocol(Keys):
     """How examples are split and what is repeated."""
 
@@ -75,6 +78,10 @@ class Protocol(Keys):
     confirm: Confirm | None = None
     """Fit the best trials of each arm again on further repeats, which then choose the winner and tell what folds and
     seeds move; off where none is given. No part of a cell's identity: it can be added to a finished suite."""
+    fractions: Annotated[tuple[Fraction, ...], Strict(False)] = ()
+    """Learning curves: fit the best trial of each arm, and each baseline, again on these fractions of every training
+    part, such as `[0.1, 0.3, 1]`, rising; 1 is what was searched on and need not be given. No part of a cell's
+    identity: it can be added to a finished suite."""
     nested: Nested | None = None
     """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
     whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,

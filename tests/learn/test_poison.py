@@ -13,6 +13,7 @@ from harness.examples import Input, Media
 from harness.learn import work
 from harness.learn.baselines import FITS, Split
 from harness.learn.bench import Bench
+from harness.learn.fractions import cut_training
 from harness.modalities import find_modality
 from harness.modalities.pictures import encode_picture
 from harness.modalities.sounds import encode_sound
@@ -32,6 +33,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "full": {"depth": 0, "dropout": 0.1, "label_smoothing": 0.1},
     "half": {"depth": 1, "layer_decay": 0.5},
     "head": {"depth": 2},
+    "less": {"depth": 1, "dropout": 0.1},
     "stopped early": {"depth": 1, "epochs": 4, "early_stopping": {"patience": 1, "share": 0.3}},
 }
 
@@ -78,6 +80,9 @@ def train(bench: Bench, job: FoldJob) -> tuple[FoldScore, dict[str, torch.Tensor
 
 def check_arm(bench: Bench, job: FoldJob) -> None:
     held_out = np.flatnonzero(bench.split(0) == 0)
+    learned = np.flatnonzero(bench.split(0) != 0)
+    if job.fraction < 1:
+        learned = cut_training(bench, learned, repeat=0, fold=0, fraction=job.fraction)
     clean, weights = train(bench, job)
     after, poisoned_weights = train(poison(bench, held_out), job)
     assert_same_weights(weights, poisoned_weights)
@@ -87,8 +92,7 @@ def check_arm(bench: Bench, job: FoldJob) -> None:
         clean.epochs,
     )
     assert after.valid_loss != clean.valid_loss, "the poison did not reach the held-out rows"
-    learned = np.flatnonzero(bench.split(0) != 0)[:1]
-    _, others = train(poison(bench, learned), job)
+    _, others = train(poison(bench, learned[:1]), job)
     assert any(not torch.equal(tensor, others[name]) for name, tensor in weights.items())
 
 
@@ -96,7 +100,21 @@ def check_arm(bench: Bench, job: FoldJob) -> None:
 @pytest.mark.parametrize("kind", MATERIALS)
 def test_no_arm_learns_from_held_out_rows(request: pytest.FixtureRequest, kind: str, arm: str) -> None:
     bench = open_tiny(build_source(request, kind))
-    check_arm(bench, make_job(make_candidate(**ARMS[arm])))
+    fraction = 0.5 if arm == "less" else 1.0
+    check_arm(bench, make_job(make_candidate(**ARMS[arm]), fraction=fraction))
+
+
+@pytest.mark.parametrize("kind", MATERIALS)
+def test_no_arm_learns_from_what_is_cut_away(request: pytest.FixtureRequest, kind: str) -> None:
+    bench = open_tiny(build_source(request, kind))
+    job = make_job(make_candidate(**ARMS["less"]), fraction=0.5)
+    whole = np.flatnonzero(bench.split(0) != 0)
+    away = np.setdiff1d(whole, cut_training(bench, whole, repeat=0, fold=0, fraction=0.5))
+    clean, weights = train(bench, job)
+    # Targets stay: as in the folds, which rows are drawn may depend on the classes of all.
+    after, poisoned_weights = train(replace(poison(bench, away), targets=bench.targets), job)
+    assert_same_weights(weights, poisoned_weights)
+    assert (after.train_loss, after.valid_loss) == (clean.train_loss, clean.valid_loss)
 
 
 def test_no_batch_norm_learns_from_held_out_rows(request: pytest.FixtureRequest) -> None:

@@ -36,6 +36,7 @@ CELL = {
         "gap",
     ),
     *("depth", "blocks", "trainable_parameters", "fit_s", "trials", "note"),
+    "learning_curve",
     *("test_score", "test_low", "test_high", "fold_sd", "seed_sd", "p_best", "deploy", "pairwise"),
     *("test_gap", "metrics", "depths", "components"),
     "test_pairwise",
