@@ -23,7 +23,7 @@ from harness.judge.rank import compare_arms, find_best_trial, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
-from harness.plan import Plan, Survey, expand
+from harness.plan import Plan, Survey, expand, settle_protocols
 from harness.record.counts import count_fits, count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
@@ -286,7 +286,7 @@ def open_source(spec: Spec, *, base: Path, offline: bool, progress: Progress) ->
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     _fetch_assets(list_assets_of(spec), offline=offline, progress=progress)
     return Source(
-        spec_json=spec.model_dump_json(),
+        spec_json=settle_protocols(spec).model_dump_json(),
         base=base.resolve(),
         cache=cache_root().parent,
         plugin_folders=plugins.folders(),

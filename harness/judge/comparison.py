@@ -17,7 +17,8 @@ from harness.judge.evidence import Evidence
 from harness.judge.learning import LearningCurve
 from harness.judge.ranking_test import RankingTest
 from harness.judge.stats import Components
-from harness.spec.options import Protocol
+from harness.plan import relate_parts
+from harness.spec.options import Protocol, Scheme
 
 Kind = Literal["arm", "baseline"]
 SEPARABLE = 0.05  # of an adjusted p
@@ -59,6 +60,18 @@ class ComparedTask:
     examples: int
     groups: int | None  # None: the examples have no groups
     metrics: tuple[FurtherMetric, ...] = ()
+    scheme: Scheme = "kfold"
+    part_ratio: float | None = None  # of scored to trained examples; None: 1/(folds - 1)
+
+    @property
+    def test_over_train(self) -> float:
+        """How many examples are scored for each that is trained on, in the mean over folds."""
+        return relate_parts(self.folds, self.part_ratio)
+
+    @property
+    def fold_correlation(self) -> float:
+        """How much the scores of two folds correlate, by the examples they share: 1/k of k like folds."""
+        return self.test_over_train / (1 + self.test_over_train)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

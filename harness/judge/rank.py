@@ -24,7 +24,7 @@ from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.ranking_test import RankingTest, add_wilcoxon
 from harness.judge.score_table import read_score_table
 from harness.judge.verdicts import find_best_arm, reach_verdicts
-from harness.plan import Plan, Study, protocol_of
+from harness.plan import Plan, Study, count_folds_of, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
 
@@ -291,7 +291,9 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         metric=facts.metric,
         higher_is_better=facts.higher_is_better,
         bounds=plugins.find("metrics", facts.metric).BOUNDS if known else (-math.inf, math.inf),
-        folds=protocol.folds if protocol.nested is None else protocol.nested.outer,
+        folds=count_folds_of(spec, plan.survey, name) if protocol.nested is None else protocol.nested.outer,
+        scheme=protocol.scheme,
+        part_ratio=facts.part_ratio,
         examples=facts.examples,
         groups=facts.groups,
         metrics=tuple(

@@ -105,7 +105,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
     gaps = [gap for gap in best.fold_gaps if math.isfinite(gap)]
     if len(gaps) < 2:
         return None
-    test = corrected_resampled_t(gaps, test_over_train=1 / (task.folds - 1))
+    test = corrected_resampled_t(gaps, test_over_train=task.test_over_train)
     rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
     answer = "yes" if test.low > rope else "no" if test.high < rope else CANNOT_TELL
     return Verdict(

@@ -139,7 +139,7 @@ def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: Fol
 def _split_rows(bench: Bench, job: FoldJob) -> Split:
     """Return the rows of a job's fold, its training part cut down where the job says so."""
     place = bench.split(job.repeat, job.outer_fold)
-    train = list_training(place, job.fold, folds=bench.protocol.folds)
+    train = list_training(place, job.fold, folds=bench.protocol.folds, kin=bench.kin)
     bench.target.check_training(bench.targets[train], bench.labels, folds=bench.protocol.folds)
     if job.fraction < 1:
         train = cut_training(bench, train, repeat=job.repeat, fold=job.fold, fraction=job.fraction)

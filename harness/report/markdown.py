@@ -24,7 +24,7 @@ def render(comparison: Comparison) -> str:
     """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
     parts = [
         f"# {escape(comparison.suite)}",
-        f"Scores are shown with 95 % intervals, over {name_splits(comparison.protocol)}. optimism: what the raw "
+        f"Scores are shown with 95 % intervals, over {name_splits(comparison)}. optimism: what the raw "
         "score of the best trial adds to the score. gap: training minus validation score, positive for overfitting. "
         "depth: frozen blocks.",
         "## Ranking",

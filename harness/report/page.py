@@ -157,7 +157,7 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
         _count(trials, "trial"),
-        name_splits(comparison.protocol),
+        name_splits(comparison),
     )
 
 

@@ -56,7 +56,7 @@ def _tell_title(comparison: Comparison, width: int) -> list[str]:
         _count(backbones, "backbone"),
         _count(len(comparison.ranking.rows), "arm"),
     )
-    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison.protocol)]
+    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison)]
     blocks = comparison.ranking.blocks
     pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
     over = f"mean rank over {_count(blocks, *pairs)}" if blocks else "no mean rank: no task has every arm"

@@ -15,6 +15,7 @@ from harness.spec.models import BASELINES, Spec
 from harness.spec.options import FILES, ArmOptions, Protocol, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
 from harness.spec.ranges import Span, as_yaml
+from harness.spec.splits import check_splits
 from harness.spec.words import Path, dotted, show
 
 NESTED = {"nested", "stratify"}  # the keys of a nested protocol
@@ -42,6 +43,7 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
         *_check_fractions(spec),
         *_check_suite(spec),
         *_check_nested(spec),
+        *(Problem(path, message, at_key=True) for path, message in check_splits(spec)),
     )
 
 
@@ -113,6 +115,8 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
         data.id,
         data.group,
         data.weight,
+        data.time,
+        data.split,
     ]
     for column in _repeated([role for role in roles if role is not None]):
         if column == data.label or roles[:2].count(column) > 1:
