@@ -20,7 +20,7 @@ from harness.errors import HarnessError, SpecError, did_you_mean
 from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
-from harness.judge.power import DISCORDANCE, Detectable, find_detectable
+from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.judge.rank import compare_arms, find_best_trial, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline

@@ -153,18 +153,14 @@ def rank(
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.rank import rank_scores
     from harness.report import json as report_json
-    from harness.report import terminal
+    from harness.report import standings, terminal
     from harness.suite import find_run, rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
     if run_name.lower().endswith(".csv"):
         ranking = rank_scores(Path(run_name), lower_is_better=lower_is_better)
-        text = (
-            report_json.render_ranking(ranking)
-            if json
-            else terminal.render_ranking(ranking, width=screen.width)
-        )
+        text = report_json.render_ranking(ranking) if json else standings.render(ranking, width=screen.width)
     else:
         comparison = rank_run(find_run(run_name, results=results))
         text = report_json.render(comparison) if json else terminal.render(comparison, width=screen.width)

@@ -202,7 +202,7 @@ def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, t
         low=found.low,
         high=found.high,
         p=found.p,
-        mcnemar_p=_count_disagreements(before, after, old.targets) if groups is None else None,
+        mcnemar_p=weigh_disagreements(before, after, old.targets) if groups is None else None,
     )
 
 
@@ -224,7 +224,7 @@ def _judge(difference: float, low: float, high: float, task: ComparedTask, toler
     return "improved" if gained > tolerance and worst > 0 else "held"
 
 
-def _count_disagreements(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> float | None:
+def weigh_disagreements(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> float | None:
     """Return McNemar's p of decided classes, None where the predictions are numbers."""
     if before.ndim != 2:
         return None

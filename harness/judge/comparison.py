@@ -10,10 +10,12 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.budgets import Budget
 from harness.judge.by_depth import DepthScore
 from harness.judge.classes import ClassTable
 from harness.judge.evidence import Evidence
 from harness.judge.learning import LearningCurve
+from harness.judge.ranking_test import RankingTest
 from harness.judge.stats import Components
 from harness.plan import relate_parts
 from harness.record.importance import Importance
@@ -162,6 +164,7 @@ class Cell:
     frozen: Bagged | None = field(default=None, compare=False, repr=False)
     tuned: Bagged | None = field(default=None, compare=False, repr=False)
     evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
+    tested: Evidence | None = field(default=None, compare=False, repr=False)  # on what was locked away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +191,7 @@ class Ranking:
     rows: tuple[RankRow, ...]
     blocks: int
     notes: tuple[str, ...] = ()
+    test: RankingTest | None = None  # None: no block, or one method alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +218,33 @@ class Pair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the folds tell; None: they do not."""
+        if self.p >= SEPARABLE:
+            return None
+        return self.first if self.difference > 0 else self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPair:
+    """How much better one arm is than another on the same examples, locked away from both; positive for better.
+
+    `low` and `high` are the 95 % interval of a paired bootstrap over examples, or over groups; `p` is by `method`,
+    adjusted for all pairs of the block (Holm).
+    """
+
+    task: str
+    backbone: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    method: Literal["McNemar", "paired bootstrap"]
+    sentence: str
+
+    @property
+    def winner(self) -> str | None:
+        """Who is better, as far as the locked examples tell; None: they do not."""
         if self.p >= SEPARABLE:
             return None
         return self.first if self.difference > 0 else self.second
@@ -249,7 +280,9 @@ class Comparison:
     cells: tuple[Cell, ...]
     ranking: Ranking
     pairs: tuple[Pair, ...] = ()
+    locked_pairs: tuple[LockedPair, ...] = ()  # of arms whose locked test is opened
     backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
     verdicts: tuple[Verdict, ...] = ()
+    budgets: tuple[Budget, ...] = ()  # of the blocks whose arms did not get the same
     classes: tuple[ClassTable, ...] = ()  # of the best arm of each task and backbone that has classes
     notes: tuple[str, ...] = ()

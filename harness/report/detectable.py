@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.judge.power import MORE, Detectable
+from harness.judge.detectable import MORE, Detectable
 from harness.report import figures
 from harness.report.layout import sanitise, wrap
 

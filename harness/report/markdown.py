@@ -29,8 +29,18 @@ def render(comparison: Comparison) -> str:
         "depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
+        *(
+            escape(sentence)
+            for sentence in (comparison.ranking.test.sentences if comparison.ranking.test else ())
+        ),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
+    if comparison.locked_pairs:
+        told = (
+            f"- {escape(pair.task)} on {escape(pair.backbone)}: {escape(pair.sentence)}"
+            for pair in comparison.locked_pairs
+        )
+        parts += ["## Locked test", "\n".join(told)]
     if moves := list_moves(list_blocks(comparison)):
         head = ["task", "arm", "mean", "fold", "seed", "residual", "fits"]
         rows = [

@@ -12,11 +12,13 @@ from harness.report import figures
 from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import ClassView, view_classes
+from harness.report.critical import draw_critical_difference
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
 from harness.report.fractions import draw_fractions
 from harness.report.further import FurtherTable, list_further
+from harness.report.locked import LockedLine, list_locked
 from harness.report.matrix import Matrix, list_matrices
 from harness.report.moves import EXPLAINED, MoveLine, list_moves
 from harness.report.rows import has_several_backbones, name_splits
@@ -84,8 +86,11 @@ class Page:
     facts: tuple[str, ...]
     several: bool  # backbones of one task
     ranking: RankTable
+    across: tuple[str, ...]  # sentences on the test over tasks
+    critical: tuple[Plot, ...]  # its diagram; empty: it has no power
     backbones: tuple[tuple[str, RankTable], ...]
     matrices: tuple[Matrix, ...]
+    locked: tuple[LockedLine, ...]
     questions: tuple[str, ...]
     verdicts: tuple[VerdictLine, ...]
     legend: tuple[Style, ...]
@@ -116,11 +121,14 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         facts=_count_all(comparison),
         several=several,
         ranking=_show_ranking(comparison.ranking, styles, "block" if several else "task"),
+        across=comparison.ranking.test.sentences if comparison.ranking.test else (),
+        critical=_list_critical(comparison.ranking, styles),
         backbones=tuple(
             (modality, _show_ranking(ranking, {}, "block"))
             for modality, ranking in comparison.backbones.items()
         ),
         matrices=tuple(list_matrices(comparison, most=COLUMNS - several)),
+        locked=list_locked(comparison),
         questions=questions,
         verdicts=_answer(questions, comparison.verdicts, several=several),
         legend=tuple(styles.values()),
@@ -221,6 +229,13 @@ def _list_plots(drawn: Iterable[tuple[Block, Drawing | None]]) -> tuple[Plot, ..
         for block, drawing in drawn
         if drawing is not None
     )
+
+
+def _list_critical(ranking: Ranking, styles: Mapping[str, Style]) -> tuple[Plot, ...]:
+    if ranking.test is None or not ranking.test.power:
+        return ()
+    drawing = draw_critical_difference(ranking.test, styles)
+    return (Plot(name="Critical difference", metric="mean rank, 1 is best", drawing=drawing),)
 
 
 def _list_troubles(comparison: Comparison) -> tuple[Cell, ...]:

@@ -38,6 +38,8 @@ STROKES = {  # width in a drawing's units, opacity, ink where a line has no colo
     "thin": (1.0, 0.7, SOFT),
     "band": (0.0, 0.13, SOFT),
     "bar": (9.0, 1.0, SOFT),
+    "leader": (1.0, 1.0, SOFT),
+    "clique": (4.0, 1.0, INK),
 }
 DASHES = (0.0, (4.0, 3.0))
 ALIGNED = {"start": "left", "middle": "center", "end": "right"}

@@ -41,22 +41,12 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
         *baselines,
         *_tell_tests(comparison, width),
         *_tell_tiers(comparison.ranking, width),
+        *_tell_ranking_test(comparison.ranking, width),
         *_tell_learning(comparison, width),
         *_tell_verdicts(comparison, width),
         *_tell_notes(comparison, width),
     ]
     return "\n".join([*lines, *wrap(f"{sanitise(next_step)}", width, between=" · ")]) + "\n"
-
-
-def render_ranking(ranking: Ranking, *, width: int = 80) -> str:
-    """Return the mean ranks of anybody's table."""
-    names = [shorten(sanitise(row.arm), max(10, width - 22)) for row in ranking.rows]
-    ranks = [_show_rank(row) for row in ranking.rows]
-    table = lay_out([("rank", "method"), *zip(ranks, names, strict=True)])
-    intervals = "; 95 % intervals" if any(row.low is not None for row in ranking.rows) else ""
-    head = wrap(f"Mean rank over {_count(ranking.blocks, 'data set')}{intervals}", width)
-    notes = [line for note in ranking.notes for line in wrap(f"{sanitise(note)}", width)]
-    return "\n".join([*head, *table, *notes]) + "\n"
 
 
 def _tell_title(comparison: Comparison, width: int) -> list[str]:
@@ -172,6 +162,12 @@ def _tell_tiers(ranking: Ranking, width: int) -> list[str]:
         return []
     told = " · ".join(f"{tier} {', '.join(arms)}" for tier, arms in tiers.items())
     return wrap(f"tiers (arms in one are not separable): {told}", width)
+
+
+def _tell_ranking_test(ranking: Ranking, width: int) -> list[str]:
+    """Return what tests over the tasks say, or why there is none."""
+    sentences = ranking.test.sentences if ranking.test else ()
+    return [line for sentence in sentences for line in wrap(sanitise(sentence), width)]
 
 
 def _tell_tests(comparison: Comparison, width: int) -> list[str]:

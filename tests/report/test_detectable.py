@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.judge.power import Detectable
+from harness.judge.detectable import Detectable
 from harness.report.detectable import describe_detectable, tell_detectable
 from harness.report.layout import measure
 

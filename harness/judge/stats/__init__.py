@@ -3,11 +3,13 @@
 from harness.judge.stats.bbc import (
     BBC,
     Difference,
+    bag_metric,
     bbc_cv,
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
     bootstrap_values,
+    subtract_bags,
     summarise_bags,
 )
 from harness.judge.stats.components import Components, split_components
@@ -54,6 +56,7 @@ __all__ = [
     "Posterior",
     "SignedRanks",
     "TTest",
+    "bag_metric",
     "bbc_cv",
     "bbc_cv_metric",
     "bootstrap_difference",
@@ -74,6 +77,7 @@ __all__ = [
     "nemenyi",
     "nemenyi_critical_difference",
     "split_components",
+    "subtract_bags",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",

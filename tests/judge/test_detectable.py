@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.judge.power import find_detectable
+from harness.judge.detectable import find_detectable
 from harness.judge.stats import (
     corrected_resampled_t,
     corrected_t_power,
