@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.candidate import Space, count_candidates, resolve_space
+from harness.control import make_scratch
 from harness.examples import Modality
-from harness.spec.models import Spec
+from harness.spec.models import CONTROLS, Spec
 from harness.spec.options import ArmOptions, Confirm, Protocol, TaskOptions
 from harness.spec.ranges import as_yaml
 
+Kind = Literal["arm", "baseline", "control"]
+"""A search space that is ranked; a rival that has nothing to search; a rival that is searched as arms are."""
+
 SCHEMA_VERSION = 1  # of results: part of every identity, so that no run mixes two schemas
+ADDED = (
+    "class_weights",
+)  # keys of arms that came later: at their defaults they change no identity of before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,7 @@ class Study:
     task: str
     backbone: str
     arm: str
-    kind: Literal["arm", "baseline"]
+    kind: Kind
     space: Space | None  # None: a baseline has nothing to search
     trials: int
     repeats: int
@@ -116,7 +123,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object) -> Study:
+    def study(arm: str, kind: Kind, space: Space | None, part: object) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
             id=_digest([bench, kind, part]),
@@ -131,16 +138,21 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
             locked=protocol.test > 0,
-            confirm=protocol.confirm if kind == "arm" else None,
+            confirm=None if kind == "baseline" else protocol.confirm,
         )
 
-    baselines = [study(name, "baseline", None, name) for name in spec.baselines]
     search = spec.search.model_dump(exclude={"trials"})
-    arms = [
-        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search])
-        for name, arm in spec.arms.items()
+
+    def searched(name: str, kind: Kind, arm: ArmOptions) -> Study:
+        return study(name, kind, resolve_space(arm, found.blocks), [_describe_arm(arm), search])
+
+    beside = [
+        searched(name, "control", make_scratch(spec.arms, found.blocks))
+        if name in CONTROLS
+        else study(name, "baseline", None, name)
+        for name in spec.baselines
     ]
-    return baselines + arms
+    return beside + [searched(name, "arm", arm) for name, arm in spec.arms.items()]
 
 
 def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
@@ -166,7 +178,11 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
 
 
 def _describe_arm(arm: ArmOptions) -> dict[str, object]:
-    described = {name: getattr(arm, name) for name in sorted(type(arm).model_fields)}
+    described = {
+        name: getattr(arm, name)
+        for name, field in sorted(type(arm).model_fields.items())
+        if name not in ADDED or getattr(arm, name) != field.default
+    }
     stopping = described.pop("early_stopping")
     return {name: as_yaml(value) for name, value in described.items()} | {
         "early_stopping": stopping.model_dump() if stopping else None

@@ -11,10 +11,17 @@ import numpy as np
 from harness.candidate import Candidate
 from harness.examples import Modality
 from harness.judge.evidence import Evidence
+from harness.plan import Kind
 from harness.spec.options import Protocol
 
-Kind = Literal["arm", "baseline"]
 SEPARABLE = 0.05  # of an adjusted p
+Question = Literal[
+    "does fine-tuning pay?",
+    "does pretraining pay?",
+    "how deep to freeze?",
+    "is it overfitting?",
+    "what would a cheaper candidate cost?",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,12 +182,7 @@ class Pair:
 class Verdict:
     """An answer in words to a question that people ask of one task and backbone, with the figures behind it."""
 
-    question: Literal[
-        "does fine-tuning pay?",
-        "how deep to freeze?",
-        "is it overfitting?",
-        "what would a cheaper candidate cost?",
-    ]
+    question: Question
     task: str
     backbone: str
     answer: str  # yes, no, a depth, or "cannot tell"

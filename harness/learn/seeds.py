@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 
 
+@unique
 class Purpose(IntEnum):
     """What randomness is for. Split, order and head are the same for all arms, so that arms are paired."""
 
@@ -18,6 +19,7 @@ class Purpose(IntEnum):
     SAMPLE = 6
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
+    NETWORK = 9  # the random weights of a control
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

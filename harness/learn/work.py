@@ -146,7 +146,7 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
         inner = _hold_out(bench, split, candidate.stopping_share)
         epochs = choose_epochs(bench, candidate, split.train, inner, seeds)
         candidate = replace(candidate, epochs=epochs, patience=None)
-    shelved = bench.uses_shelf(candidate.freeze_depth)
+    shelved = seeds.network is None and bench.uses_shelf(candidate.freeze_depth)
     hit = bench.on_shelf(candidate.freeze_depth) if shelved else None
     with fit_candidate(bench, candidate, split.train, seeds) as fitted:
         train = compute_logits(bench.model, fitted.forward, split.train, bench.lengths)
@@ -188,6 +188,7 @@ def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:
         head=bench.derive_seed(Purpose.HEAD, job.repeat, job.fold),
         order=bench.derive_seed(Purpose.ORDER, job.repeat, job.fold),
         dropout=bench.derive_seed(Purpose.DROPOUT, job.repeat, job.fold, int(job.study, 16), job.trial),
+        network=bench.derive_seed(Purpose.NETWORK, job.repeat, job.fold) if job.kind == "control" else None,
     )
 
 

@@ -78,6 +78,7 @@ class Page:
     comparison: Comparison
     facts: tuple[str, ...]
     several: bool  # backbones of one task
+    controlled: bool  # a control was searched
     ranking: RankTable
     backbones: tuple[tuple[str, RankTable], ...]
     matrices: tuple[Matrix, ...]
@@ -102,6 +103,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         comparison=comparison,
         facts=_count_all(comparison),
         several=several,
+        controlled=any(cell.kind == "control" for cell in comparison.cells),
         ranking=_show_ranking(comparison.ranking, styles, "block" if several else "task"),
         backbones=tuple(
             (modality, _show_ranking(ranking, {}, "block"))
@@ -124,14 +126,17 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
 def _count_all(comparison: Comparison) -> tuple[str, ...]:
     protocol = comparison.protocol
     baselines = {cell.arm for cell in comparison.cells if cell.kind == "baseline"}
+    controls = {cell.arm for cell in comparison.cells if cell.kind == "control"}
     arms = [cell for cell in comparison.cells if cell.kind == "arm"]
-    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in arms)
+    searched = [cell for cell in comparison.cells if cell.kind != "baseline"]
+    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in searched)
     repeats = f" × {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     return (
         _count(len(comparison.tasks), "task"),
         _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
+        *([_count(len(controls), "control")] if controls else []),
         _count(trials, "trial"),
         f"{protocol.folds}-fold cross-validation{repeats}",
     )
