@@ -74,6 +74,9 @@ class Study:
     higher_is_better: bool
     blocks: int
     locked: bool = False  # a part of the examples is locked away for the test
+    outer_fold: int | None = (
+        None  # what is locked away is this fold of a nested protocol; None: it is not nested
+    )
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
 
     @property
@@ -99,11 +102,18 @@ class Plan:
 
 
 def protocol_of(spec: Spec, task: str) -> Protocol:
-    """Return the suite's protocol with the keys replaced that the task gives."""
+    """Return the suite's protocol with the keys replaced that the task gives; a nested one has its inner folds."""
     own = spec.tasks[task].protocol
-    return (
-        spec.protocol if own is None else spec.protocol.model_copy(update=own.model_dump(exclude_unset=True))
-    )
+    given = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
+    protocol = spec.protocol.model_copy(update=given)
+    if protocol.nested is None:
+        return protocol
+    return Protocol(folds=protocol.nested.inner, stratify=protocol.stratify, nested=protocol.nested)
+
+
+def list_outer(protocol: Protocol) -> tuple[int | None, ...]:
+    """Return the outer folds of a protocol; of one that is not nested None alone."""
+    return (None,) if protocol.nested is None else tuple(range(protocol.nested.outer))
 
 
 def expand(spec: Spec, survey: Survey) -> Plan:
@@ -123,10 +133,10 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(arm: str, kind: Kind, space: Space | None, part: object) -> Study:
+    def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
-            id=_digest([bench, kind, part]),
+            id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
             task=task,
             backbone=backbone,
             arm=arm,
@@ -137,22 +147,27 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             folds=protocol.folds,
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
-            locked=protocol.test > 0,
+            locked=protocol.test > 0 or outer_fold is not None,
+            outer_fold=outer_fold,
             confirm=None if kind == "baseline" else protocol.confirm,
         )
 
     search = spec.search.model_dump(exclude={"trials"})
 
-    def searched(name: str, kind: Kind, arm: ArmOptions) -> Study:
-        return study(name, kind, resolve_space(arm, found.blocks), [_describe_arm(arm), search])
+    def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
+        part = [_describe_arm(arm), search]
+        return study(name, kind, resolve_space(arm, found.blocks), part, outer_fold)
 
+    outer = list_outer(protocol)
+    scratch = make_scratch(spec.arms, found.blocks)
     beside = [
-        searched(name, "control", make_scratch(spec.arms, found.blocks))
+        search_arm(name, "control", scratch, fold)
         if name in CONTROLS
-        else study(name, "baseline", None, name)
+        else study(name, "baseline", None, name, fold)
         for name in spec.baselines
+        for fold in outer
     ]
-    return beside + [searched(name, "arm", arm) for name, arm in spec.arms.items()]
+    return beside + [search_arm(name, "arm", arm, fold) for name, arm in spec.arms.items() for fold in outer]
 
 
 def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:

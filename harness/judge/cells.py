@@ -10,10 +10,11 @@ from functools import partial
 
 import numpy as np
 
+from harness.judge.bags import run_bags
 from harness.judge.cheaper import find_cheaper
 from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
-from harness.judge.stats import BBC, bbc_cv_metric, summarise_bags
+from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap, keep_finite
 from harness.judge.whole import Whole, find_whole, mean_known
 from harness.plan import Study
@@ -65,7 +66,7 @@ def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, fl
 
 def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Study, measure: Measure) -> Cell:
     """Return the cell with the bias-corrected score of the study's best trial; of a tie the preferred one is best."""
-    correct = partial(_run_bags, evidence, measure, study)
+    correct = partial(run_bags, evidence, measure, higher_is_better=study.higher_is_better)
     bagged = correct(evidence.predictions)
     if bagged.chosen < 0:
         return replace(cell, note="the metric is undefined on the predictions of every trial")
@@ -97,21 +98,6 @@ def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Stud
         high=keep_finite(interval.high),
         raw_best=bagged.raw_best,
         optimism=0.0,
-    )
-
-
-def _run_bags(evidence: Evidence, measure: Measure, study: Study, predictions: Sequence[np.ndarray]) -> BBC:
-    """Return what bags say of some of a study's trials; examples count by their own weights."""
-
-    def metric(predicted: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return measure.score(predicted, targets, counts * evidence.weights)
-
-    return bbc_cv_metric(
-        predictions,
-        evidence.targets,
-        metric,
-        higher_is_better=study.higher_is_better,
-        groups=evidence.groups,
     )
 
 

@@ -19,7 +19,8 @@ class Purpose(IntEnum):
     SAMPLE = 6
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
-    NETWORK = 9  # the random weights of a control
+    OUTER = 9  # the outer folds of a nested protocol
+    NETWORK = 10  # the random weights of a control
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.judge.comparison import Comparison
 from harness.report.layout import sanitise
 from harness.report.matrix import Entry, Matrix, MatrixRow, list_matrices, show_metric
-from harness.report.rows import has_several_backbones
+from harness.report.rows import has_several_backbones, name_splits
 
 COLUMNS = 5  # with intervals, as many as a page is wide; the names of backbones take one
 HEAD = r"""% Written by `harness`; \input it. The preamble needs:
@@ -76,12 +76,10 @@ def _draw_table(matrix: Matrix, comparison: Comparison) -> str:
 
 
 def _write_caption(comparison: Comparison) -> str:
-    protocol = comparison.protocol
-    repeats = rf" $\times$ {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
     return (
-        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {protocol.folds}-fold cross-validation{repeats}; "
+        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison.protocol)}; "
         f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
     )
 

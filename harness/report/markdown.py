@@ -8,19 +8,18 @@ from collections.abc import Iterable, Sequence
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
 from harness.report import figures
 from harness.report.layout import sanitise
-from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
+from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, name_splits
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=^\d)[.)])")
 
 
 def render(comparison: Comparison) -> str:
     """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
-    protocol = comparison.protocol
-    folds = f"{protocol.folds} folds" + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
     parts = [
         f"# {escape(comparison.suite)}",
-        f"Scores are shown with 95 % intervals, over {folds}. optimism: what the raw score of the best trial adds to "
-        "the score. gap: training minus validation score, positive for overfitting. depth: frozen blocks.",
+        f"Scores are shown with 95 % intervals, over {name_splits(comparison.protocol)}. optimism: what the raw "
+        "score of the best trial adds to the score. gap: training minus validation score, positive for overfitting. "
+        "depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),

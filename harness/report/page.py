@@ -14,7 +14,7 @@ from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
 from harness.report.matrix import Matrix, list_matrices
-from harness.report.rows import has_several_backbones
+from harness.report.rows import has_several_backbones, name_splits
 from harness.report.scale import Scale
 from harness.report.strips import draw_gaps, draw_optimism
 
@@ -124,13 +124,11 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
 
 
 def _count_all(comparison: Comparison) -> tuple[str, ...]:
-    protocol = comparison.protocol
     baselines = {cell.arm for cell in comparison.cells if cell.kind == "baseline"}
     controls = {cell.arm for cell in comparison.cells if cell.kind == "control"}
     arms = [cell for cell in comparison.cells if cell.kind == "arm"]
     searched = [cell for cell in comparison.cells if cell.kind != "baseline"]
     trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in searched)
-    repeats = f" × {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     return (
         _count(len(comparison.tasks), "task"),
         _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
@@ -138,7 +136,7 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
         _count(len(baselines), "baseline"),
         *([_count(len(controls), "control")] if controls else []),
         _count(trials, "trial"),
-        f"{protocol.folds}-fold cross-validation{repeats}",
+        name_splits(comparison.protocol),
     )
 
 

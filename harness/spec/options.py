@@ -50,6 +50,15 @@ class Confirm(Keys):
     """How many further repeats: the first keeps the folds and changes the training seed, the others change both."""
 
 
+class Nested(Keys):
+    """How a search is judged by data that none of its trials saw, once for each outer fold."""
+
+    outer: Annotated[int, Field(ge=2, le=100)] = 5
+    """How many outer folds: each is scored once, by the winner of a full search on the others."""
+    inner: Annotated[int, Field(ge=2, le=100)] = 3
+    """How many folds each of these searches has."""
+
+
 class Protocol(Keys):
     """How examples are split and what is repeated."""
 
@@ -66,6 +75,10 @@ class Protocol(Keys):
     confirm: Confirm | None = None
     """Fit the best trials of each arm again on further repeats, which then choose the winner; off where none is given.
     No part of a cell's identity: it can be added to a finished suite."""
+    nested: Nested | None = None
+    """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
+    whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
+    and leaves no single model to export."""
 
 
 class TaskOptions(Keys):

@@ -145,9 +145,7 @@ def test_balanced_classes_count_by_the_rows_that_are_trained_on(
     bench = open_tiny(build_source(request, kind))
     first, second = (np.flatnonzero(bench.targets == label)[:8] for label in (0, 1))
     values = {"dropout": 0.0, "epochs": 4, "label_smoothing": 0.1}
-    plain, weighed = (
-        make_candidate(1, class_weights=weights, **values) for weights in ("none", "balanced")
-    )
+    plain, weighed = (make_candidate(1, class_weights=weights, **values) for weights in ("none", "balanced"))
     for rows, uneven in (
         (np.concatenate([first, second]), False),
         (np.concatenate([first, second[:2]]), True),
