@@ -8,7 +8,7 @@ from harness.candidate import build_candidate
 from harness.control import make_scratch
 from harness.plan import Plan, Study
 from harness.spec.models import Baseline
-from harness.spec.options import ArmOptions, Confirm, EarlyStopping, Protocol
+from harness.spec.options import ArmOptions, Confirm, EarlyStopping, Nested, Protocol
 from harness.spec.ranges import Choice, Span
 from tests.judge.made_up import make_plan, make_spec
 
@@ -68,6 +68,13 @@ def test_only_the_arm_whose_ranges_it_takes_changes_what_scratch_is() -> None:
     assert pick(plan_with(other), "scratch").id == found
     assert pick(plan_with({"renamed": arms["full"]}), "scratch").id == found
     assert pick(plan_with(arms | {"full": ArmOptions(backbone_lr=NARROW)}), "scratch").id != found
+
+
+def test_a_nested_protocol_searches_it_once_for_each_outer_fold() -> None:
+    plan = plan_with({"full": ArmOptions()}, protocol=Protocol(nested=Nested(outer=3, inner=2)))
+    scratch = [study for study in plan.studies if study.arm == "scratch"]
+    assert [(study.outer_fold, study.kind) for study in scratch] == [(fold, "control") for fold in range(3)]
+    assert len({study.id for study in scratch}) == 3
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def ask_whether_it_pays(block: Sequence[Cell], task: ComparedTask) -> Verdict | 
     gain = _find_gain(tuned, [*idle.values(), *controls.values()], task)
     if gain is None:
         return None
-    rivals = f"the best that trains none, of {', '.join(idle)}" if idle else ""
-    rivals += " and " if idle and controls else ""
-    rivals += f"{', '.join(controls)}, which starts from random weights" if controls else ""
+    rivals = f"the best that trains none, of {', '.join(idle)}"
+    if controls:
+        rivals = f"the best of {', '.join((*idle, *controls))} (from random weights)"
     return gain.tell(
         "does fine-tuning pay?", block, f"training blocks gains {gain} {task.metric} over {rivals}"
     )

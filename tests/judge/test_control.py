@@ -87,9 +87,7 @@ def test_fine_tuning_that_a_control_beats_does_not_pay_and_the_control_is_named(
     assert plain is not None
     assert beside is not None
     assert plain.sentence.endswith("over the best that trains none, of probe")
-    assert beside.sentence.endswith(
-        "over the best that trains none, of probe and scratch, which starts from random weights"
-    )
+    assert beside.sentence.endswith("macro-f1 over the best of probe, scratch (from random weights)")
     assert plain.answer == beside.answer == "yes"
     assert beside.difference == pytest.approx(plain.difference, abs=0.02), "the probe is the better rival"
     turned = ask(compare(LEVELS | {"scratch": (0.9,)}), "does fine-tuning pay?")
@@ -97,7 +95,7 @@ def test_fine_tuning_that_a_control_beats_does_not_pay_and_the_control_is_named(
     assert turned.answer == "no"
     alone = ask(compare(beside=("majority", "scratch")), "does fine-tuning pay?")
     assert alone is not None
-    assert alone.sentence.endswith("macro-f1 over scratch, which starts from random weights")
+    assert alone.sentence.endswith("macro-f1 over the best of scratch (from random weights)")
 
 
 def test_pruned_trials_of_a_control_are_told() -> None:
