@@ -101,3 +101,23 @@ def test_an_arm_after_a_control_is_as_it_was_before(request: pytest.FixtureReque
     after, again = train(bench, arm)
     assert_same_weights(weights, again)
     assert (after.valid_score, after.frozen_proof) == (before.valid_score, before.frozen_proof)
+
+
+def test_statistics_of_no_data_are_soon_forgotten_and_the_momentum_is_the_models_own_again(
+    request: pytest.FixtureRequest,
+) -> None:
+    checkpoint = request.getfixturevalue("tiny_resnet")
+    bench = open_tiny(build_source(request, "image-classification", checkpoint=checkpoint))
+    norms = [module for module in bench.model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for module in norms:
+        module.momentum = 0.0
+    train(bench, make_control())
+    assert all(module.momentum == 0.0 for module in norms)
+    assert all(
+        not torch.equal(module.running_mean, torch.zeros_like(module.running_mean)) for module in norms
+    )
+    train(bench, make_job(make_candidate(0, batch_norm="trained")))
+    statistics = {name: tensor for name, tensor in copy_weights(bench).items() if "running_" in name}
+    assert all(torch.equal(tensor, bench.pristine[name]) for name, tensor in statistics.items()), (
+        "of arms they stay"
+    )
