@@ -11,9 +11,13 @@ from functools import partial
 import numpy as np
 
 from harness.judge.bags import run_bags
+from harness.judge.by_depth import score_depths
 from harness.judge.cheaper import find_cheaper
 from harness.judge.comparison import Bagged, Cell, TrialCounts
+from harness.judge.components import find_components
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
+from harness.judge.further import add_further
+from harness.judge.learning import trace_learning
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap, keep_finite
 from harness.judge.whole import Whole, find_whole, mean_known
@@ -37,7 +41,10 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
     if not whole:
         return replace(cell, note=_explain_missing(study, trials))
     whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
-    return add_test(_score(cell, whole, study, measure, read), trials, measure, read)
+    scored = add_further(_score(cell, whole, study, measure, read), measure)
+    curved = _add_curve(scored, trials, study)
+    detailed = replace(curved, depths=score_depths(whole, study), components=find_components(whole, study))
+    return add_test(detailed, trials, study, measure, read)
 
 
 def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read) -> Cell:
@@ -51,6 +58,15 @@ def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | 
     if evidence is None:
         return _average(cell, whole[0], study, "its predictions cannot be read")
     return _correct(cell, whole, evidence, study, measure)
+
+
+def _add_curve(cell: Cell, trials: Sequence[TrialRecord], study: Study) -> Cell:
+    """Return the cell with the learning curve of its best trial."""
+    best = next((record for record in trials if record.trial == cell.trial), None)
+    curve = None if best is None else trace_learning(study, best)
+    if curve is None:
+        return cell
+    return replace(cell, learning_curve=curve, note="; ".join(filter(None, (cell.note, curve.note))))
 
 
 def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, float, int]:

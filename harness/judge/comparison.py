@@ -10,9 +10,14 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.by_depth import DepthScore
+from harness.judge.classes import ClassTable
 from harness.judge.evidence import Evidence
-from harness.plan import Kind
-from harness.spec.options import Protocol
+from harness.judge.learning import LearningCurve
+from harness.judge.stats import Components
+from harness.plan import Kind, relate_parts
+from harness.record.importance import Importance
+from harness.spec.options import Protocol, Scheme
 
 SEPARABLE = 0.05  # of an adjusted p
 Question = Literal[
@@ -21,7 +26,30 @@ Question = Literal[
     "how deep to freeze?",
     "is it overfitting?",
     "what would a cheaper candidate cost?",
+    "would more data help?",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherMetric:
+    """A metric that a task records besides its own."""
+
+    name: str
+    higher_is_better: bool
+    bounds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherScore:
+    """A further metric on the pooled out-of-fold predictions of a cell's best trial, not corrected for its choice.
+
+    `low` and `high` are the ends of its 95 % interval over bags of examples, or of groups; None is undefined.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +65,19 @@ class ComparedTask:
     folds: int
     examples: int
     groups: int | None  # None: the examples have no groups
+    metrics: tuple[FurtherMetric, ...] = ()
+    scheme: Scheme = "kfold"
+    part_ratio: float | None = None  # of scored to trained examples; None: 1/(folds - 1)
+
+    @property
+    def test_over_train(self) -> float:
+        """How many examples are scored for each that is trained on, in the mean over folds."""
+        return relate_parts(self.folds, self.part_ratio)
+
+    @property
+    def fold_correlation(self) -> float:
+        """How much the scores of two folds correlate, by the examples they share: 1/k of k like folds."""
+        return self.test_over_train / (1 + self.test_over_train)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +146,8 @@ class Cell:
     test_score: float | None = None  # on what was locked away; None: nothing was, or it is not opened yet
     test_low: float | None = None
     test_high: float | None = None
+    # How much better the tested trial did on its folds than on the test; beside `gap` it makes up training - test.
+    test_gap: float | None = None
     seed_sd: float | None = None  # None: no trial was confirmed with another seed on the same folds
     depth: int | None = None  # None: a baseline, which freezes nothing
     trainable_parameters: int | None = None
@@ -114,8 +157,13 @@ class Cell:
     # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
     p_best: float | None = None
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    importance: Importance | None = None  # of its searched values; None: too few trials, or nothing to weigh
+    learning_curve: LearningCurve | None = None  # of the best trial; None: the protocol asks for none
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there
+    metrics: tuple[FurtherScore, ...] = ()  # none where its predictions are gone
+    depths: tuple[DepthScore, ...] = ()  # of all of its complete trials
+    components: Components | None = None  # None: no trial was confirmed on the same folds
     bagged: Bagged | None = field(default=None, compare=False, repr=False)  # None: not corrected
     # The same of its trials that train no block, and of those that train some; None: it has none of them.
     frozen: Bagged | None = field(default=None, compare=False, repr=False)
@@ -204,4 +252,5 @@ class Comparison:
     pairs: tuple[Pair, ...] = ()
     backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
     verdicts: tuple[Verdict, ...] = ()
+    classes: tuple[ClassTable, ...] = ()  # of the best arm of each task and backbone that has classes
     notes: tuple[str, ...] = ()

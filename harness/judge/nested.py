@@ -12,6 +12,7 @@ import numpy as np
 from harness.judge.bags import run_bags
 from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.evidence import Measure, Read, gather_evidence
+from harness.judge.further import add_further
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import keep_finite
 from harness.judge.whole import mean_known
@@ -48,7 +49,8 @@ def build_nested_cell(
         return replace(cell, note="its predictions cannot be read")
     bagged = run_bags(evidence, measure, evidence.predictions, higher_is_better=studies[0].higher_is_better)
     described = _describe(cell, told, tests, studies[0])
-    return replace(_score(described, searches, bagged, studies[0]), evidence=evidence)
+    scored = replace(_score(described, searches, bagged, studies[0]), evidence=evidence)
+    return add_further(scored, measure)
 
 
 def _sum_up(searches: Sequence[Cell]) -> Cell:

@@ -13,14 +13,15 @@ import numpy as np
 from harness import plugins
 from harness.examples import Modality
 from harness.judge.cells import build_cell
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking
+from harness.judge.classes import ClassTable, tabulate_classes
+from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
 from harness.judge.evidence import Measure, Read
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.score_table import read_score_table
-from harness.judge.verdicts import reach_verdicts
-from harness.plan import Plan, Study, protocol_of
+from harness.judge.verdicts import find_best_arm, reach_verdicts
+from harness.plan import Plan, Study, count_folds_of, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
 
@@ -58,6 +59,9 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
         verdicts=reach_verdicts(cells, tuple(tasks.values())),
+        classes=tabulate_best(
+            cells, tasks, {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+        ),
         notes=(*corrected, *map(NESTED.format, sorted(nested)), *ranking.notes, *history.damage),
     )
 
@@ -71,6 +75,12 @@ def judge_studies(
     return tuple(
         build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
     )
+
+
+def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
+    """Return the trial that a study's cell is described by, None where it has none."""
+    trials = _by_study(history).get(study.id, ())
+    return build_cell(study, trials, _find_measure(plan, spec, study.task), read).trial
 
 
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:
@@ -133,6 +143,31 @@ def pair_arms(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tuple
         if cell.kind == "arm" and cell.score is not None:
             blocks[cell.task, cell.backbone].append(cell)
     return tuple(pair for (task, _), block in blocks.items() for pair in pair_cells(block, tasks[task]))
+
+
+def tabulate_best(
+    cells: Sequence[Cell], tasks: Mapping[str, ComparedTask], measures: Mapping[str, Measure | None]
+) -> tuple[ClassTable, ...]:
+    """Return the classes of the best arm of every task and backbone, as far as it predicts classes."""
+    blocks: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        blocks[cell.task, cell.backbone].append(cell)
+    tables = []
+    for (task, backbone), block in blocks.items():
+        best, measure = find_best_arm(block, tasks[task]), measures[task]
+        if best is None or best.evidence is None or measure is None:
+            continue
+        tables.append(
+            tabulate_classes(
+                best.evidence,
+                measure.target,
+                task=task,
+                backbone=backbone,
+                arm=best.arm,
+                trial=best.trial,
+            )
+        )
+    return tuple(table for table in tables if table is not None)
 
 
 def count_wins(ranking: Ranking, pairs: Sequence[Pair]) -> Ranking:
@@ -200,11 +235,16 @@ def _by_study(history: History) -> Mapping[str, list[TrialRecord]]:
 
 def _find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
     """Return how a task is scored, None where this process does not know the run's plug-ins."""
-    metric, kind = plan.survey.tasks[name].metric, spec.tasks[name].type
+    (metric, *others), kind = plan.survey.tasks[name].metrics, spec.tasks[name].type
     if metric not in plugins.names("metrics") or kind not in plugins.names("tasks"):
         return None
     target = plugins.find("targets", plugins.find("tasks", kind).TARGET)
-    return Measure(score=plugins.find("metrics", metric).score, target=target)
+    known = [other for other in others if other in plugins.names("metrics")]
+    return Measure(
+        score=plugins.find("metrics", metric).score,
+        target=target,
+        further=tuple((other, plugins.find("metrics", other).score) for other in known),
+    )
 
 
 def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
@@ -218,7 +258,15 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         metric=facts.metric,
         higher_is_better=facts.higher_is_better,
         bounds=plugins.find("metrics", facts.metric).BOUNDS if known else (-math.inf, math.inf),
-        folds=protocol.folds if protocol.nested is None else protocol.nested.outer,
+        folds=count_folds_of(spec, plan.survey, name) if protocol.nested is None else protocol.nested.outer,
+        scheme=protocol.scheme,
+        part_ratio=facts.part_ratio,
         examples=facts.examples,
         groups=facts.groups,
+        metrics=tuple(
+            FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
+            for other in facts.metrics[1:]
+            if other in plugins.names("metrics")
+            for found in [plugins.find("metrics", other)]
+        ),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.judge.comparison import Bagged, Cell, ComparedTask, Question, Verdict
+from harness.judge.learning import measure_gain
 from harness.judge.pairs import find_rope
 from harness.judge.stats import corrected_resampled_t
 
@@ -32,6 +33,7 @@ def reach_verdicts(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> tupl
             ask_how_deep(block, named[task]),
             ask_whether_it_overfits(block, named[task]),
             ask_what_cheaper_costs(block, named[task]),
+            ask_whether_more_data_helps(block, named[task]),
         )
     ]
     return tuple(verdict for verdict in verdicts if verdict is not None)
@@ -143,13 +145,13 @@ def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
 
 def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
     """Look at how much better the best arm does on what it was trained on, over folds, against one point."""
-    best = _find_best_arm(block, task)
+    best = find_best_arm(block, task)
     if best is None:
         return None
     gaps = [gap for gap in best.fold_gaps if math.isfinite(gap)]
     if len(gaps) < 2:
         return None
-    test = corrected_resampled_t(gaps, test_over_train=1 / (task.folds - 1))
+    test = corrected_resampled_t(gaps, test_over_train=task.test_over_train)
     rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
     answer = "yes" if test.low > rope else "no" if test.high < rope else CANNOT_TELL
     return Verdict(
@@ -169,7 +171,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
 
 def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
     """Look at what is lost by deploying the best arm's cheaper candidate; None where there is none."""
-    best = _find_best_arm(block, task)
+    best = find_best_arm(block, task)
     if best is None or best.deploy is None:
         return None
     cheaper = best.deploy
@@ -196,7 +198,34 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
     )
 
 
-def _find_best_arm(block: Sequence[Cell], task: ComparedTask) -> Cell | None:
+def ask_whether_more_data_helps(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Look at what the best arm gained from the last rows of its learning curve; no means less than a point."""
+    best = find_best_arm(block, task)
+    if best is None or best.learning_curve is None:
+        return None
+    gain = measure_gain(best.learning_curve, higher_is_better=task.higher_is_better)
+    if gain is None:
+        return None
+    before, last = best.learning_curve.points[-2:]
+    rope = find_rope(np.array([score for score in last.fold_scores if math.isfinite(score)]), task.bounds)
+    answer = "no" if gain.high < rope else "yes" if gain.low > 0 else CANNOT_TELL
+    return Verdict(
+        question="would more data help?",
+        task=task.name,
+        backbone=best.backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: from {before.n_train:.0f} to {last.n_train:.0f} training rows {best.arm} gains "
+            f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {task.metric}"
+        ),
+        difference=gain.mean,
+        low=gain.low,
+        high=gain.high,
+    )
+
+
+def find_best_arm(block: Sequence[Cell], task: ComparedTask) -> Cell | None:
+    """Return the arm of one task and backbone that has the best score, None where none has any."""
     sign = 1 if task.higher_is_better else -1
     arms = [cell for cell in block if cell.kind == "arm" and cell.score is not None]
     return max(arms, key=lambda cell: sign * (cell.score or 0.0), default=None)

@@ -14,6 +14,7 @@ from torch import nn
 
 from harness.examples import Examples, Modality
 from harness.learn.folds import split_examples
+from harness.learn.kin import Kin
 from harness.learn.loop import Forward
 from harness.learn.seeds import Purpose, derive_seed
 from harness.learn.shelf import Activations, Rows, Shelf
@@ -44,6 +45,7 @@ class Bench:
     target: ModuleType  # the plug-in under harness/targets that owns the predictions
     weights: np.ndarray  # (rows,) what each example counts in a metric
     groups: np.ndarray  # (rows,) an index of each row's group
+    kin: Kin  # what ties each row to others, where folds do not keep it together
     encoded: Encoded
     lengths: np.ndarray  # (rows,)
     processor: Any  # the checkpoint's tokenizer, image processor or feature extractor

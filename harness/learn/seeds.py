@@ -20,7 +20,8 @@ class Purpose(IntEnum):
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
     OUTER = 9  # the outer folds of a nested protocol
-    NETWORK = 10  # the random weights of a control
+    FRACTION = 10  # which part of the training rows a learning curve sees
+    NETWORK = 11  # the random weights of a control
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

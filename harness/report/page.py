@@ -9,11 +9,16 @@ from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import figures
+from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
+from harness.report.confusion import ClassView, view_classes
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
+from harness.report.fractions import draw_fractions
+from harness.report.further import FurtherTable, list_further
 from harness.report.matrix import Matrix, list_matrices
+from harness.report.moves import EXPLAINED, MoveLine, list_moves
 from harness.report.rows import has_several_backbones, name_splits
 from harness.report.scale import Scale
 from harness.report.strips import draw_gaps, draw_optimism
@@ -88,7 +93,15 @@ class Page:
     depths: tuple[Plot, ...]
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
+    learning: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
+    importance: tuple[Plot, ...]
+    banded: bool  # an arm tried several depths
+    tested: bool  # a locked test was opened
+    moves: tuple[MoveLine, ...]
+    moves_explained: str
+    classes: tuple[ClassView, ...]
+    further: tuple[FurtherTable, ...]
     troubles: tuple[Cell, ...]
     notes: tuple[str, ...]
     provenance: Provenance | None
@@ -116,7 +129,15 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         depths=_list_plots((block, draw_depths(block, styles)) for block in blocks),
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
+        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
+        banded=any(len(cell.depths) > 1 for cell in comparison.cells),
+        tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
+        moves=list_moves(blocks),
+        moves_explained=EXPLAINED,
+        classes=view_classes(comparison),
+        further=tuple(list_further(comparison, most=COLUMNS - several)),
         troubles=_list_troubles(comparison),
         notes=tuple(dict.fromkeys((*comparison.notes, *comparison.ranking.notes))),
         provenance=provenance,
@@ -136,7 +157,7 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
         _count(len(baselines), "baseline"),
         *([_count(len(controls), "control")] if controls else []),
         _count(trials, "trial"),
-        name_splits(comparison.protocol),
+        name_splits(comparison),
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, RankRow
 from harness.plan import Kind
-from harness.spec.options import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +18,18 @@ class Row:
     cells: tuple[Cell | None, ...]  # None: the task does not take this backbone
 
 
-def name_splits(protocol: Protocol) -> str:
-    """Return what a suite's scores are taken over, in words."""
+def name_splits(comparison: Comparison) -> str:
+    """Return what a suite's scores are taken over, in words; the tasks may differ in their number of folds."""
+    protocol = comparison.protocol
     if protocol.nested is not None:
         return f"{protocol.nested.outer} outer x {protocol.nested.inner} inner folds"
     repeats = f" x {protocol.repeats} repeats" if protocol.repeats > 1 else ""
-    return f"{protocol.folds} folds{repeats}"
+    schemes = {task.scheme for task in comparison.tasks}
+    each = ", one for each group" if schemes == {"leave-one-group-out"} else ""
+    forward = " forward in time" if schemes == {"temporal"} else ""
+    folds = sorted({task.folds for task in comparison.tasks}) or [protocol.folds]
+    span = f"{folds[0]} to {folds[-1]}" if len(folds) > 1 else f"{folds[0]}"
+    return f"{span} folds{forward}{each}{repeats}"
 
 
 def arrange_arms(comparison: Comparison) -> list[Row]:

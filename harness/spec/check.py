@@ -15,6 +15,7 @@ from harness.spec.models import BASELINES, CONTROLS, Spec
 from harness.spec.options import FILES, ArmOptions, Protocol, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
 from harness.spec.ranges import Choice, Span, as_yaml
+from harness.spec.splits import check_splits
 from harness.spec.words import Path, dotted, show
 
 NESTED = {"nested", "stratify"}  # the keys of a nested protocol
@@ -39,8 +40,10 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
         *(problem for name, arm in spec.arms.items() for problem in _check_arm(name, arm, spec)),
         *_check_backbones(spec),
         *_check_checkpoints(spec, checkpoints),
+        *_check_fractions(spec),
         *_check_suite(spec),
         *_check_nested(spec),
+        *(Problem(path, message, at_key=True) for path, message in check_splits(spec)),
     )
 
 
@@ -112,6 +115,8 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
         data.id,
         data.group,
         data.weight,
+        data.time,
+        data.split,
     ]
     for column in _repeated([role for role in roles if role is not None]):
         if column == data.label or roles[:2].count(column) > 1:
@@ -170,6 +175,22 @@ def _check_checkpoints(spec: Spec, known: Sequence[str] | None) -> Iterator[Prob
         path: Path = ("backbones", name, "model")
         hint = did_you_mean(asset, known) or f" Known: {', '.join(known)}."
         yield Problem(path, f"{dotted(path)}: no checkpoint among the assets is called {show(asset)}.{hint}")
+
+
+def _check_fractions(spec: Spec) -> Iterator[Problem]:
+    protocols: list[tuple[Path, Protocol]] = [(("protocol",), spec.protocol)]
+    protocols += [
+        (("tasks", name, "protocol"), task.protocol) for name, task in spec.tasks.items() if task.protocol
+    ]
+    for here, protocol in protocols:
+        path, given = (*here, "fractions"), list(protocol.fractions)
+        if given != sorted(set(given)):
+            rising = ", ".join(f"{fraction:g}" for fraction in sorted(set(given)))
+            yield Problem(path, f"{dotted(path)} must rise, each once: [{rising}] (got {show(given)})")
+        elif given == [1]:
+            yield Problem(
+                path, f"{dotted(path)}: everything is fitted by the search; give a fraction below 1"
+            )
 
 
 def _check_suite(spec: Spec) -> Iterator[Problem]:

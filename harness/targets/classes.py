@@ -33,14 +33,14 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
     return np.array([place[str(target)] for target in targets], dtype=np.int64)
 
 
-def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int) -> None:
-    """Raise `DataError` if a class has no example in a training part."""
+def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int | None) -> None:
+    """Raise `DataError` if a class has no example in a training part; `folds` is None where nobody chose a number."""
     absent = [label for index, label in enumerate(labels) if not (targets == index).any()]
     if absent:
         named = ", ".join(f"'{label}'" for label in absent[:5])
         raise DataError(
             f"the training part of a fold has no example of {named}: give these classes more examples or groups, "
-            f"drop them, or use fewer than {folds} folds"
+            + (f"drop them, or use fewer than {folds} folds" if folds else "or drop them")
         )
 
 

@@ -28,6 +28,7 @@ tasks:
     type: text-classification
     data: {{csv: texts.csv, text: text, label: label, group: author}}
     metric: accuracy
+    metrics: [macro-f1]
 backbones:
   bert: {{model: tiny-bert}}
 arms:
@@ -83,6 +84,20 @@ def test_every_example_is_scored_once_by_a_search_that_never_saw_its_group(folde
     assert everyone == sorted(scored)
     rows = sum(len(rows) for rows in scored.values()) // 3
     assert len({row for rows in scored.values() for row in rows}) == rows
+
+
+def test_further_metrics_and_classes_are_those_of_the_pooled_outer_folds(folder: Path) -> None:
+    cells = cells_of(folder)
+    (table,) = json.loads((folder / "table.json").read_text())["classes"]
+    assert table["trial"] is None  # each outer fold has its own winner
+    cell = cells[table["arm"]]
+    confusion, classes = table["confusion"], table["classes"]
+    right = sum(confusion[place][place] for place in range(len(classes)))
+    assert right / sum(map(sum, confusion)) == pytest.approx(cell["score"], abs=1e-12)
+    mean = sum(each["f1"] or 0 for each in classes) / len(classes)
+    assert cell["metrics"]["macro-f1"]["value"] == pytest.approx(mean, abs=1e-12)
+    assert (cell["test_gap"], cell["depths"], cell["components"]) == (None, [], None)
+    assert "the winners of the outer folds" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_score_is_the_metric_on_the_pooled_outer_folds(folder: Path) -> None:

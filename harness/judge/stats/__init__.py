@@ -7,8 +7,10 @@ from harness.judge.stats.bbc import (
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
+    bootstrap_values,
     summarise_bags,
 )
+from harness.judge.stats.components import Components, split_components
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -33,10 +35,17 @@ from harness.judge.stats.paired import (
     wilcoxon_exact,
     wilson,
 )
+from harness.judge.stats.power import (
+    corrected_t_power,
+    count_effective,
+    detectable_difference,
+    detectable_share,
+)
 
 __all__ = [
     "BBC",
     "BradleyTerry",
+    "Components",
     "Difference",
     "FTest",
     "Friedman",
@@ -49,9 +58,14 @@ __all__ = [
     "bbc_cv_metric",
     "bootstrap_difference",
     "bootstrap_metric",
+    "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
+    "corrected_t_power",
     "correlated_bayesian_t",
+    "count_effective",
+    "detectable_difference",
+    "detectable_share",
     "five_by_two_f",
     "friedman",
     "holm",
@@ -59,6 +73,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "split_components",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",

@@ -21,6 +21,13 @@ def student_quantile(share: float, df: float) -> float:
     return float(special.stdtrit(df, share))
 
 
+def noncentral_student_below(t: float, df: float, shift: float) -> float:
+    """Return the probability that Student's t around `shift` lies below `t`."""
+    from scipy import special
+
+    return float(special.nctdtr(df, shift, t))
+
+
 def normal_quantile(share: float) -> float:
     """Return the z below which a standard normal lies with probability `share`."""
     from scipy import special
