@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.candidate import Space, count_candidates, resolve_space
+from harness.control import make_scratch
 from harness.examples import Modality
-from harness.spec.models import Spec
+from harness.spec.models import CONTROLS, Spec
 from harness.spec.options import ArmOptions, Confirm, Protocol, TaskOptions
 from harness.spec.ranges import as_yaml
 from harness.spec.splits import merge_protocol
 
+Kind = Literal["arm", "baseline", "control"]
+"""A search space that is ranked; a rival that has nothing to search; a rival that is searched as arms are."""
+
 SCHEMA_VERSION = 1  # of results: part of every identity, so that no run mixes two schemas
+ADDED = (
+    "class_weights",
+)  # keys of arms that came later: at their defaults they change no identity of before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ class Study:
     task: str
     backbone: str
     arm: str
-    kind: Literal["arm", "baseline"]
+    kind: Kind
     space: Space | None  # None: a baseline has nothing to search
     trials: int
     repeats: int
@@ -164,9 +171,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(
-        arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object, outer_fold: int | None
-    ) -> Study:
+    def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
             id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
@@ -183,19 +188,26 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             blocks=found.blocks,
             locked=locks_away(protocol),
             outer_fold=outer_fold,
-            confirm=protocol.confirm if kind == "arm" else None,
+            confirm=None if kind == "baseline" else protocol.confirm,
             fractions=tuple(fraction for fraction in protocol.fractions if fraction < 1),
         )
 
-    outer = list_outer(protocol)
-    baselines = [study(name, "baseline", None, name, fold) for name in spec.baselines for fold in outer]
     search = spec.search.model_dump(exclude={"trials"})
-    arms = [
-        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search], fold)
-        for name, arm in spec.arms.items()
+
+    def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
+        part = [_describe_arm(arm), search]
+        return study(name, kind, resolve_space(arm, found.blocks), part, outer_fold)
+
+    outer = list_outer(protocol)
+    scratch = make_scratch(spec.arms, found.blocks)
+    beside = [
+        search_arm(name, "control", scratch, fold)
+        if name in CONTROLS
+        else study(name, "baseline", None, name, fold)
+        for name in spec.baselines
         for fold in outer
     ]
-    return baselines + arms
+    return beside + [search_arm(name, "arm", arm, fold) for name, arm in spec.arms.items() for fold in outer]
 
 
 def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
@@ -221,7 +233,11 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
 
 
 def _describe_arm(arm: ArmOptions) -> dict[str, object]:
-    described = {name: getattr(arm, name) for name in sorted(type(arm).model_fields)}
+    described = {
+        name: getattr(arm, name)
+        for name, field in sorted(type(arm).model_fields.items())
+        if name not in ADDED or getattr(arm, name) != field.default
+    }
     stopping = described.pop("early_stopping")
     return {name: as_yaml(value) for name, value in described.items()} | {
         "early_stopping": stopping.model_dump() if stopping else None

@@ -43,7 +43,7 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
 
 def _is_failed(cell: Cell) -> bool:
     """Say whether a cell lacks its score because something failed; a baseline's metric may just be undefined."""
-    return cell.score is None and (cell.kind == "arm" or cell.trials.ok == 0)
+    return cell.score is None and (cell.kind != "baseline" or cell.trials.ok == 0)
 
 
 def show_ending(ended: Run) -> str:

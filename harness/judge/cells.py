@@ -232,7 +232,7 @@ def _remark(cell: Cell, study: Study) -> str:
     trials = cell.trials
     counts = ((trials.pruned, "pruned"), (trials.failed, "failed"))
     left_out = " and ".join(f"{count} {state}" for count, state in counts if count)
-    if not left_out or study.kind != "arm":
+    if not left_out or study.kind == "baseline":
         return ""
     return f"{left_out} of {trials.ok + trials.pruned + trials.failed} trials, not in the score"
 

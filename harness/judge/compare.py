@@ -11,9 +11,10 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import SpecError
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind
+from harness.judge.comparison import Cell, ComparedTask, Comparison
 from harness.judge.evidence import Evidence
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
+from harness.plan import Kind
 
 TOLERANCE = 0.01  # one point
 ENOUGH_SHARED = 0.5  # of the examples of the run that has more

@@ -17,12 +17,19 @@ from harness.judge.evidence import Evidence
 from harness.judge.learning import LearningCurve
 from harness.judge.ranking_test import RankingTest
 from harness.judge.stats import Components
-from harness.plan import relate_parts
+from harness.plan import Kind, relate_parts
 from harness.record.importance import Importance
 from harness.spec.options import Protocol, Scheme
 
-Kind = Literal["arm", "baseline"]
 SEPARABLE = 0.05  # of an adjusted p
+Question = Literal[
+    "does fine-tuning pay?",
+    "does pretraining pay?",
+    "how deep to freeze?",
+    "is it overfitting?",
+    "what would a cheaper candidate cost?",
+    "would more data help?",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,13 +261,7 @@ class LockedPair:
 class Verdict:
     """An answer in words to a question that people ask of one task and backbone, with the figures behind it."""
 
-    question: Literal[
-        "does fine-tuning pay?",
-        "how deep to freeze?",
-        "is it overfitting?",
-        "what would a cheaper candidate cost?",
-        "would more data help?",
-    ]
+    question: Question
     task: str
     backbone: str
     answer: str  # yes, no, a depth, or "cannot tell"

@@ -160,7 +160,7 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
         inner = _hold_out(bench, split, candidate.stopping_share)
         epochs = choose_epochs(bench, candidate, split.train, inner, seeds)
         candidate = replace(candidate, epochs=epochs, patience=None)
-    shelved = bench.uses_shelf(candidate.freeze_depth)
+    shelved = seeds.network is None and bench.uses_shelf(candidate.freeze_depth)
     hit = bench.on_shelf(candidate.freeze_depth) if shelved else None
     with fit_candidate(bench, candidate, split.train, seeds) as fitted:
         train = compute_logits(bench.model, fitted.forward, split.train, bench.lengths)
@@ -203,6 +203,7 @@ def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:
         head=bench.derive_seed(Purpose.HEAD, *numbers),
         order=bench.derive_seed(Purpose.ORDER, *numbers),
         dropout=bench.derive_seed(Purpose.DROPOUT, job.repeat, job.fold, int(job.study, 16), job.trial),
+        network=bench.derive_seed(Purpose.NETWORK, *numbers) if job.kind == "control" else None,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Target
-from harness.plan import Study
+from harness.plan import Kind, Study
 
 FoldState = Literal["ok", "diverged", "oom", "timeout", "error"]
 TrialState = Literal["complete", "pruned", "failed"]
@@ -25,7 +25,7 @@ class FoldJob:
     task: str
     backbone: str
     arm: str
-    kind: Literal["arm", "baseline"]
+    kind: Kind
     trial: int
     repeat: int
     fold: int

@@ -30,6 +30,7 @@ _VALUES = (
     ("weight_decay", pa.float64()),
     ("dropout", pa.float64()),
     ("label_smoothing", pa.float64()),
+    ("class_weights", pa.string()),
     ("batch_norm", pa.string()),
     ("epochs_max", pa.int32()),
     ("batch_size", pa.int32()),

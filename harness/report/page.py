@@ -85,6 +85,7 @@ class Page:
     comparison: Comparison
     facts: tuple[str, ...]
     several: bool  # backbones of one task
+    controlled: bool  # a control was searched
     ranking: RankTable
     across: tuple[str, ...]  # sentences on the test over tasks
     critical: tuple[Plot, ...]  # its diagram; empty: it has no power
@@ -120,6 +121,7 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         comparison=comparison,
         facts=_count_all(comparison),
         several=several,
+        controlled=any(cell.kind == "control" for cell in comparison.cells),
         ranking=_show_ranking(comparison.ranking, styles, "block" if several else "task"),
         across=comparison.ranking.test.sentences if comparison.ranking.test else (),
         critical=_list_critical(comparison.ranking, styles),
@@ -152,13 +154,16 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
 
 def _count_all(comparison: Comparison) -> tuple[str, ...]:
     baselines = {cell.arm for cell in comparison.cells if cell.kind == "baseline"}
+    controls = {cell.arm for cell in comparison.cells if cell.kind == "control"}
     arms = [cell for cell in comparison.cells if cell.kind == "arm"]
-    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in arms)
+    searched = [cell for cell in comparison.cells if cell.kind != "baseline"]
+    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in searched)
     return (
         _count(len(comparison.tasks), "task"),
         _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
+        *([_count(len(controls), "control")] if controls else []),
         _count(trials, "trial"),
         name_splits(comparison),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind, RankRow
+from harness.judge.comparison import Cell, ComparedTask, Comparison, RankRow
+from harness.plan import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An arm or baseline, on one backbone where a task has several, with its cell for each task."""
+    """An arm, baseline or control, on one backbone where a task has several, with its cell for each task."""
 
     name: str
     backbone: str  # "": each task has but one
@@ -39,9 +40,14 @@ def arrange_arms(comparison: Comparison) -> list[Row]:
 
 
 def arrange_baselines(comparison: Comparison) -> list[Row]:
-    """Return the rows of the baselines, in the plan's order."""
-    names = dict.fromkeys(cell.arm for cell in comparison.cells if cell.kind == "baseline")
-    return [row for name in names for row in _rows(comparison, "baseline", name, rank=None)]
+    """Return the rows of the baselines, controls among them, in the plan's order."""
+    names = dict.fromkeys((cell.kind, cell.arm) for cell in comparison.cells if cell.kind != "arm")
+    return [row for kind, name in names for row in _rows(comparison, kind, name, rank=None)]
+
+
+def name_row(kind: Kind, name: str) -> str:
+    """Return what a row is called: a control is told from the baselines that it stands among."""
+    return f"{name} (control)" if kind == "control" else name
 
 
 def has_several_backbones(comparison: Comparison) -> bool:
@@ -61,11 +67,18 @@ def _rows(comparison: Comparison, kind: Kind, name: str, *, rank: RankRow | None
     if not has_several_backbones(comparison):
         found = {cell.task: cell for cell in own}
         return [
-            Row(name=name, backbone="", rank=rank, cells=tuple(found.get(t.name) for t in comparison.tasks))
+            Row(
+                name=name_row(kind, name),
+                backbone="",
+                rank=rank,
+                cells=tuple(found.get(t.name) for t in comparison.tasks),
+            )
         ]
     rows = []
     for place, backbone in enumerate(dict.fromkeys(cell.backbone for cell in comparison.cells)):
         found = {cell.task: cell for cell in own if cell.backbone == backbone}
         cells = tuple(found.get(task.name) for task in comparison.tasks)
-        rows.append(Row(name=name, backbone=backbone, rank=None if place else rank, cells=cells))
+        rows.append(
+            Row(name=name_row(kind, name), backbone=backbone, rank=None if place else rank, cells=cells)
+        )
     return rows

@@ -111,7 +111,7 @@ def _choose(courses: Sequence[Course], idle: Sequence[Bench | None]) -> FoldJob 
     """
     open_courses = [course for course in courses if not course.done]
     baselines = [course for course in open_courses if course.study.kind == "baseline"]
-    for group in (baselines, [course for course in open_courses if course.study.kind == "arm"]):
+    for group in (baselines, [course for course in open_courses if course.study.kind != "baseline"]):
         for course in _in_turn(group, idle):
             if (job := course.next_job()) is not None:
                 return job

@@ -11,10 +11,10 @@ from types import ModuleType
 from harness import plugins
 from harness.errors import SpecError, did_you_mean
 from harness.spec.choose import reader_of
-from harness.spec.models import BASELINES, Spec
+from harness.spec.models import BASELINES, CONTROLS, Spec
 from harness.spec.options import FILES, ArmOptions, Protocol, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
-from harness.spec.ranges import Span, as_yaml
+from harness.spec.ranges import Choice, Span, as_yaml
 from harness.spec.splits import check_splits
 from harness.spec.words import Path, dotted, show
 
@@ -125,8 +125,9 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
 
 def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
     here: Path = ("arms", name)
-    if name in BASELINES:
+    if name in (*BASELINES, *CONTROLS):
         yield Problem(here, f"{dotted(here)}: a baseline has this name; choose another", at_key=True)
+    yield from _check_class_weights((*here, "class_weights"), arm, spec)
     if spec.search.sampler != "grid":
         return
     for key in type(arm).model_fields:
@@ -136,6 +137,20 @@ def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
             yield Problem(
                 path,
                 f"{dotted(path)}: a grid needs a finite set, {{choice: [...]}} (got {show(as_yaml(value))})",
+            )
+
+
+def _check_class_weights(path: Path, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
+    wanted = arm.class_weights
+    if "balanced" not in (wanted.options if isinstance(wanted, Choice) else (wanted,)):
+        return
+    for name, task in spec.tasks.items():
+        target = plugins.find("tasks", task.type).TARGET
+        if not plugins.find("targets", target).STRATIFIED:
+            yield Problem(
+                path,
+                f"{dotted(path)}: 'balanced' counts classes, and tasks.{name} predicts {target}: leave it out, or "
+                "give that task a suite of its own",
             )
 
 

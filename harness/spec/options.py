@@ -149,6 +149,9 @@ class ArmOptions(Keys):
     as it is."""
     label_smoothing: ranges.Share = 0.0
     """How much probability the training targets give to the other classes."""
+    class_weights: ranges.ClassWeights = "none"
+    """Whether classes count alike in the loss: `balanced` weighs each example by n / (classes x examples of its class),
+    counted on the fold's training rows. For tasks with labels that are classes."""
     batch_norm: ranges.BatchNorm = "fixed"
     """Whether BatchNorm's statistics in the trained part stay fixed or follow the batches."""
     epochs: ranges.Count = 3

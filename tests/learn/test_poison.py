@@ -168,6 +168,21 @@ def test_no_batch_norm_learns_from_held_out_rows(request: pytest.FixtureRequest)
         check_arm(bench, make_job(make_candidate(depth, batch_norm="trained")))
 
 
+@pytest.mark.parametrize("kind", MATERIALS)
+def test_no_control_learns_from_held_out_rows(request: pytest.FixtureRequest, kind: str) -> None:
+    bench = open_tiny(build_source(request, kind))
+    check_arm(bench, make_job(make_candidate(0, batch_norm="trained"), arm="scratch", kind="control"))
+
+
+@pytest.mark.parametrize("early", [None, {"patience": 1, "share": 0.3}])
+@pytest.mark.parametrize("kind", [kind for kind in MATERIALS if kind.endswith("classification")])
+def test_no_class_weight_comes_from_held_out_labels(
+    request: pytest.FixtureRequest, kind: str, early: dict[str, Any] | None
+) -> None:
+    bench = open_tiny(build_source(request, kind))
+    check_arm(bench, make_job(make_candidate(1, class_weights="balanced", epochs=3, early_stopping=early)))
+
+
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.parametrize("kind", MATERIALS)
 def test_no_baseline_learns_from_held_out_rows(request: pytest.FixtureRequest, kind: str, name: str) -> None:
