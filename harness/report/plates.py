@@ -10,6 +10,7 @@ from harness.record.files import make_folder, write_whole
 from harness.report import paper
 from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
+from harness.report.critical import draw_critical_difference
 from harness.report.depths import draw_depths
 from harness.report.drawing import Drawing, Style, style_arms
 from harness.report.fractions import draw_fractions
@@ -41,6 +42,15 @@ def plot_ranking(comparison: Comparison) -> Plate | None:
     """Return the mean ranks with their intervals."""
     drawing = draw_ranks(comparison.ranking, style_arms(comparison))
     return None if drawing is None else Plate(panels=(Panel(drawing=drawing),))
+
+
+def plot_critical(comparison: Comparison) -> Plate | None:
+    """Return the critical-difference diagram; None where a test over tasks has no power."""
+    test = comparison.ranking.test
+    if test is None or not test.power:
+        return None
+    drawing = draw_critical_difference(test, style_arms(comparison))
+    return Plate(panels=(Panel(drawing=drawing),))
 
 
 def plot_depth(comparison: Comparison) -> Plate | None:
@@ -76,6 +86,7 @@ def plot_importance(comparison: Comparison) -> Plate | None:
 # A further figure is one more function here.
 FIGURES: Mapping[str, Callable[[Comparison], Plate | None]] = {
     "ranking": plot_ranking,
+    "critical": plot_critical,
     "depth": plot_depth,
     "gap": plot_gap,
     "optimism": plot_optimism,
