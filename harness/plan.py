@@ -32,6 +32,7 @@ class TaskFacts:
     higher_is_better: bool
     folds: str  # the hash of every example's fold in every repeat
     notes: tuple[str, ...] = ()
+    content: str = ""  # the digest without ids and groups, no part of an identity; empty: an older run's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class ComparedTask:
     folds: int
     examples: int
     groups: int | None  # None: the examples have no groups
+    # The same for tasks that differ in nothing but ids, groups and protocol; empty: not known.
+    substance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ class Verdict:
         "how deep to freeze?",
         "is it overfitting?",
         "what would a cheaper candidate cost?",
+        "does the split leak?",
     ]
     task: str
     backbone: str

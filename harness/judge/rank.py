@@ -15,6 +15,7 @@ from harness.examples import Modality
 from harness.judge.cells import build_cell
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking
 from harness.judge.evidence import Measure, Read
+from harness.judge.leak import find_leaks, name_substance
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.score_table import read_score_table
@@ -53,7 +54,10 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
         pairs=pairs,
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
-        verdicts=reach_verdicts(cells, tuple(tasks.values())),
+        verdicts=(
+            *reach_verdicts(cells, tuple(tasks.values())),
+            *find_leaks(cells, tuple(tasks.values()), measures),
+        ),
         notes=(*corrected, *ranking.notes, *history.damage),
     )
 
@@ -188,4 +192,5 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         folds=protocol_of(spec, name).folds,
         examples=facts.examples,
         groups=facts.groups,
+        substance=name_substance(facts, spec.tasks[name]),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import HarnessError, ModelError
-from harness.examples import Examples, Modality, describe_twins, group_keys
+from harness.examples import Examples, Modality, describe_twins, digest_content, group_keys
 from harness.learn.folds import list_training, split_examples
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.model.checkpoint import digest_checkpoint
@@ -65,6 +65,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
         folds=folds,
         notes=examples.notes + describe_twins(examples),
+        content=digest_content(examples),
     )
 
 
