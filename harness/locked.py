@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from harness.judge.comparison import Cell, Comparison
+from harness.judge.comparison import Cell
 from harness.plan import Plan, Study
 from harness.record.history import History
 from harness.record.ledger import Ledger
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 WAIT_S = 0.5  # how often it is looked whether to stop while all workers are busy
 
 
-def list_tests(plan: Plan, comparison: Comparison, history: History, *, reopen: bool) -> list[FoldJob]:
-    """Return the fits whose scores on the locked part are still to be taken, of each cell's best trial.
+def list_tests(plan: Plan, cells: Sequence[Cell], history: History, *, reopen: bool) -> list[FoldJob]:
+    """Return the fits whose scores on the locked part are still to be taken, of each study's best trial.
 
-    A study that was tested once is left alone, whoever is best now, unless `reopen`.
+    `cells` are those of the plan's studies. A study that was tested once is left alone, whoever is best now, unless
+    `reopen`.
     """
     locked = {study.id: study for study in plan.studies if study.locked}
     tested = _find_tested(history)
     opened = {study for study, _ in tested}
-    chosen = {
-        cell.study: cell for cell in comparison.cells if cell.trial is not None and cell.study in locked
-    }
+    chosen = {cell.study: cell for cell in cells if cell.trial is not None and cell.study in locked}
     return [
         _make_job(locked[study], cell, history)
         for study, cell in chosen.items()

@@ -68,6 +68,9 @@ class Study:
     higher_is_better: bool
     blocks: int
     locked: bool = False  # a part of the examples is locked away for the test
+    outer_fold: int | None = (
+        None  # what is locked away is this fold of a nested protocol; None: it is not nested
+    )
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
 
     @property
@@ -93,11 +96,18 @@ class Plan:
 
 
 def protocol_of(spec: Spec, task: str) -> Protocol:
-    """Return the suite's protocol with the keys replaced that the task gives."""
+    """Return the suite's protocol with the keys replaced that the task gives; a nested one has its inner folds."""
     own = spec.tasks[task].protocol
-    return (
-        spec.protocol if own is None else spec.protocol.model_copy(update=own.model_dump(exclude_unset=True))
-    )
+    given = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
+    protocol = spec.protocol.model_copy(update=given)
+    if protocol.nested is None:
+        return protocol
+    return Protocol(folds=protocol.nested.inner, stratify=protocol.stratify, nested=protocol.nested)
+
+
+def list_outer(protocol: Protocol) -> tuple[int | None, ...]:
+    """Return the outer folds of a protocol; of one that is not nested None alone."""
+    return (None,) if protocol.nested is None else tuple(range(protocol.nested.outer))
 
 
 def expand(spec: Spec, survey: Survey) -> Plan:
@@ -117,10 +127,12 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object) -> Study:
+    def study(
+        arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object, outer_fold: int | None
+    ) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
-            id=_digest([bench, kind, part]),
+            id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
             task=task,
             backbone=backbone,
             arm=arm,
@@ -131,15 +143,18 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             folds=protocol.folds,
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
-            locked=protocol.test > 0,
+            locked=protocol.test > 0 or outer_fold is not None,
+            outer_fold=outer_fold,
             confirm=protocol.confirm if kind == "arm" else None,
         )
 
-    baselines = [study(name, "baseline", None, name) for name in spec.baselines]
+    outer = list_outer(protocol)
+    baselines = [study(name, "baseline", None, name, fold) for name in spec.baselines for fold in outer]
     search = spec.search.model_dump(exclude={"trials"})
     arms = [
-        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search])
+        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search], fold)
         for name, arm in spec.arms.items()
+        for fold in outer
     ]
     return baselines + arms
 

@@ -19,7 +19,7 @@ from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
-from harness.judge.rank import compare_arms
+from harness.judge.rank import compare_arms, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
@@ -178,8 +178,8 @@ def _search(
         history = ledger.history()
         if outcome.ended != "complete" or not (reopen_test or has_untested(plan, history)):
             return outcome
-        comparison = compare_arms(plan, history, spec, read=open_reader(folder))
-        jobs = list_tests(plan, comparison, history, reopen=reopen_test)
+        cells = judge_studies(plan, history, spec, read=open_reader(folder))
+        jobs = list_tests(plan, cells, history, reopen=reopen_test)
 
         def is_late() -> bool:
             return deadline_s is not None and time.monotonic() >= deadline_s

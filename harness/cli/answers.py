@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -30,8 +31,12 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
     if interrupts.asked() and ended.outcome.ended != "complete":
         return INTERRUPTED
     if ended.outcome.ended == "deadline":
-        wanted = {study.id: min(spec.budget.minimum_trials, study.trials) for study in ended.plan.studies}
-        if any(cell.trials.ok < wanted[cell.study] for cell in ended.comparison.cells):
+        wanted = Counter[tuple[str, str, str]]()
+        for study in ended.plan.studies:
+            wanted[study.task, study.backbone, study.arm] += min(spec.budget.minimum_trials, study.trials)
+        if any(
+            cell.trials.ok < wanted[cell.task, cell.backbone, cell.arm] for cell in ended.comparison.cells
+        ):
             return BUDGET_ENDED
     return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
 
@@ -66,6 +71,7 @@ def describe_prospect(prospect: Prospect) -> dict[str, object]:
                 "backbone": study.backbone,
                 "arm": study.arm,
                 "kind": study.kind,
+                "outer_fold": study.outer_fold,
                 "trials": study.trials,
                 "folds": study.folds,
                 "repeats": study.repeats,
@@ -80,7 +86,10 @@ def describe_prospect(prospect: Prospect) -> dict[str, object]:
 def show_prospect(prospect: Prospect, width: int) -> str:
     """Return a plan as a table: a line for each task and backbone, then what is left to do."""
     plan = prospect.plan
-    lines = [f" {plan.suite} · {len(plan.studies)} cells"]
+    cells: dict[tuple[str, str, str], list[Study]] = {}
+    for study in plan.studies:
+        cells.setdefault((study.task, study.backbone, study.arm), []).append(study)
+    lines = [f" {plan.suite} · {len(cells)} cells"]
     for task, facts in plan.survey.tasks.items():
         groups = f" in {facts.groups} groups" if facts.groups is not None else ""
         kinds = f", {len(facts.labels)} classes" if facts.labels else ""
@@ -89,7 +98,7 @@ def show_prospect(prospect: Prospect, width: int) -> str:
         )
         lines += [f"   {note}" for note in facts.notes]
     rows = [("cell", "trials", "fits", "known")]
-    rows += [_row(study, prospect, width) for study in plan.studies]
+    rows += [_row(studies, prospect, width) for studies in cells.values()]
     total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
     workers = f"{prospect.workers} worker{'s' if prospect.workers > 1 else ''}"
     lines += [f" {line.strip()}" for line in lay_out(rows)]
@@ -101,6 +110,9 @@ def _show_splits(plan: Plan, task: str) -> str:
     study = next(study for study in plan.studies if study.task == task)
     repeats = f" x {study.repeats}" if study.repeats > 1 else ""
     confirm = max((each.confirming for each in plan.studies if each.task == task), default=0)
+    if study.outer_fold is not None:
+        outer = len({each.outer_fold for each in plan.studies if each.task == task})
+        return f"{outer} outer folds, {study.folds} inner"
     return (
         f"{study.folds} folds{repeats}"
         + (", then confirmed" if confirm else "")
@@ -108,9 +120,12 @@ def _show_splits(plan: Plan, task: str) -> str:
     )
 
 
-def _row(study: Study, prospect: Prospect, width: int) -> tuple[str, str, str, str]:
-    name = shorten(f"{study.task} · {study.backbone} · {study.arm}", max(12, width - FIGURES_WIDTH))
-    return (name, str(study.trials), str(study.fits), str(prospect.known[study.id]))
+def _row(studies: Sequence[Study], prospect: Prospect, width: int) -> tuple[str, str, str, str]:
+    """Return the row of a cell; all searches of a nested protocol stand in one."""
+    first = studies[0]
+    name = shorten(f"{first.task} · {first.backbone} · {first.arm}", max(12, width - FIGURES_WIDTH))
+    trials, fits = sum(study.trials for study in studies), sum(study.fits for study in studies)
+    return (name, str(trials), str(fits), str(sum(prospect.known[study.id] for study in studies)))
 
 
 def describe_export(exported: Exported) -> dict[str, object]:

@@ -135,7 +135,8 @@ class _Narrator:
 
     def _name(self, study: str) -> str:
         found = self._studies[study]
-        return f"{found.task} {found.backbone} {found.arm}"
+        outer = "" if found.outer_fold is None else f" outer fold {found.outer_fold}"
+        return f"{found.task} {found.backbone} {found.arm}{outer}"
 
 
 def _tell_start(plan: Plan) -> str:

@@ -10,10 +10,14 @@ from functools import partial
 
 import numpy as np
 
+from harness.judge.bags import run_bags
+from harness.judge.by_depth import score_depths
 from harness.judge.cheaper import find_cheaper
 from harness.judge.comparison import Bagged, Cell, TrialCounts
+from harness.judge.components import find_components
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
-from harness.judge.stats import BBC, bbc_cv_metric, summarise_bags
+from harness.judge.further import add_further
+from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap, keep_finite
 from harness.judge.whole import Whole, find_whole, mean_known
 from harness.plan import Study
@@ -36,7 +40,9 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
     if not whole:
         return replace(cell, note=_explain_missing(study, trials))
     whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
-    return add_test(_score(cell, whole, study, measure, read), trials, measure, read)
+    scored = add_further(_score(cell, whole, study, measure, read), measure)
+    detailed = replace(scored, depths=score_depths(whole, study), components=find_components(whole, study))
+    return add_test(detailed, trials, study, measure, read)
 
 
 def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read) -> Cell:
@@ -65,7 +71,7 @@ def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, fl
 
 def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Study, measure: Measure) -> Cell:
     """Return the cell with the bias-corrected score of the study's best trial; of a tie the preferred one is best."""
-    correct = partial(_run_bags, evidence, measure, study)
+    correct = partial(run_bags, evidence, measure, higher_is_better=study.higher_is_better)
     bagged = correct(evidence.predictions)
     if bagged.chosen < 0:
         return replace(cell, note="the metric is undefined on the predictions of every trial")
@@ -97,21 +103,6 @@ def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Stud
         high=keep_finite(interval.high),
         raw_best=bagged.raw_best,
         optimism=0.0,
-    )
-
-
-def _run_bags(evidence: Evidence, measure: Measure, study: Study, predictions: Sequence[np.ndarray]) -> BBC:
-    """Return what bags say of some of a study's trials; examples count by their own weights."""
-
-    def metric(predicted: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return measure.score(predicted, targets, counts * evidence.weights)
-
-    return bbc_cv_metric(
-        predictions,
-        evidence.targets,
-        metric,
-        higher_is_better=study.higher_is_better,
-        groups=evidence.groups,
     )
 
 

@@ -10,11 +10,36 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.by_depth import DepthScore
+from harness.judge.classes import ClassTable
 from harness.judge.evidence import Evidence
+from harness.judge.stats import Components
 from harness.spec.options import Protocol
 
 Kind = Literal["arm", "baseline"]
 SEPARABLE = 0.05  # of an adjusted p
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherMetric:
+    """A metric that a task records besides its own."""
+
+    name: str
+    higher_is_better: bool
+    bounds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherScore:
+    """A further metric on the pooled out-of-fold predictions of a cell's best trial, not corrected for its choice.
+
+    `low` and `high` are the ends of its 95 % interval over bags of examples, or of groups; None is undefined.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +55,7 @@ class ComparedTask:
     folds: int
     examples: int
     groups: int | None  # None: the examples have no groups
+    metrics: tuple[FurtherMetric, ...] = ()
     # The same for tasks that differ in nothing but ids, groups and protocol; empty: not known.
     substance: str = ""
 
@@ -100,6 +126,8 @@ class Cell:
     test_score: float | None = None  # on what was locked away; None: nothing was, or it is not opened yet
     test_low: float | None = None
     test_high: float | None = None
+    # How much better the tested trial did on its folds than on the test; beside `gap` it makes up training - test.
+    test_gap: float | None = None
     seed_sd: float | None = None  # None: no trial was confirmed with another seed on the same folds
     depth: int | None = None  # None: a baseline, which freezes nothing
     trainable_parameters: int | None = None
@@ -111,6 +139,9 @@ class Cell:
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there
+    metrics: tuple[FurtherScore, ...] = ()  # none where its predictions are gone
+    depths: tuple[DepthScore, ...] = ()  # of all of its complete trials
+    components: Components | None = None  # None: no trial was confirmed on the same folds
     bagged: Bagged | None = field(default=None, compare=False, repr=False)  # None: not corrected
     # The same of its trials that train no block, and of those that train some; None: it has none of them.
     frozen: Bagged | None = field(default=None, compare=False, repr=False)
@@ -205,4 +236,5 @@ class Comparison:
     pairs: tuple[Pair, ...] = ()
     backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
     verdicts: tuple[Verdict, ...] = ()
+    classes: tuple[ClassTable, ...] = ()  # of the best arm of each task and backbone that has classes
     notes: tuple[str, ...] = ()

@@ -15,12 +15,17 @@ Read = Callable[[FoldScore], Predictions | None]
 """Gives a fold's predictions, None where they are no longer there."""
 
 
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+"""Scores predictions against targets, given what each row counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """How a task's predictions are scored: its metric, and the target that owns them."""
 
-    score: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    score: Score
     target: ModuleType
+    further: tuple[tuple[str, Score], ...] = ()  # the metrics that are recorded besides, by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

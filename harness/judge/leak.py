@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Final
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from harness.judge.stats import bootstrap_difference
 from harness.plan import TaskFacts
 from harness.spec.options import TaskOptions
 
-QUESTION = "does the split leak?"
+QUESTION: Final = "does the split leak?"
 CANNOT_TELL = "cannot tell"
 ENOUGH_SHARED = 0.5  # of the examples: two locked tests open different parts of the same data
 

@@ -13,20 +13,27 @@ import numpy as np
 from harness import plugins
 from harness.examples import Modality
 from harness.judge.cells import build_cell
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking
+from harness.judge.classes import ClassTable, tabulate_classes
+from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
 from harness.judge.evidence import Measure, Read
 from harness.judge.leak import find_leaks, name_substance
+from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.score_table import read_score_table
-from harness.judge.verdicts import reach_verdicts
-from harness.plan import Plan, protocol_of
+from harness.judge.verdicts import find_best_arm, reach_verdicts
+from harness.plan import Plan, Study, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
 
 CORRECTED = (
     "A score is the metric on pooled out-of-fold predictions, corrected for having chosen the best of an arm's trials "
     "(BBC-CV, 500 bags), with the 95 % interval of the bags; optimism is what the best trial's own score adds."
+)
+
+NESTED = (
+    "The scores of {} are nested: in each outer fold a full search chose a winner, the metric is that of all winners "
+    "on the folds they never saw, and optimism is what the searches said of themselves beyond that."
 )
 
 
@@ -36,16 +43,15 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     Nothing is imputed: a cell without a complete trial is missing. Renaming or reordering tasks, backbones,
     arms or lines of the ledger changes no number.
     """
-    trials = _by_study(history)
     tasks = {name: _describe(plan, spec, name) for name in plan.survey.tasks}
     measures = {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
-    cells = tuple(
-        build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
+    cells = share_chances(
+        _merge_outer(plan, judge_studies(plan, history, spec, read=read), history, spec, read), tasks
     )
-    cells = share_chances(cells, tasks)
     pairs = pair_arms(cells, tasks)
     ranking = count_wins(rank_cells(cells, tuple(tasks.values())), pairs)
-    corrected = [CORRECTED] if any(cell.optimism for cell in cells) else []
+    nested = {name for name in tasks if protocol_of(spec, name).nested is not None}
+    corrected = [CORRECTED] if any(cell.optimism for cell in cells if cell.task not in nested) else []
     return Comparison(
         suite=plan.suite,
         protocol=spec.protocol,
@@ -58,7 +64,19 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
             *reach_verdicts(cells, tuple(tasks.values())),
             *find_leaks(cells, tuple(tasks.values()), measures),
         ),
-        notes=(*corrected, *ranking.notes, *history.damage),
+        classes=tabulate_best(cells, tasks, measures),
+        notes=(*corrected, *map(NESTED.format, sorted(nested)), *ranking.notes, *history.damage),
+    )
+
+
+def judge_studies(
+    plan: Plan, history: History, spec: Spec, *, read: Read = lambda fold: None
+) -> tuple[Cell, ...]:
+    """Return the cell of every study of a plan: of a nested protocol one for each outer fold's search."""
+    trials = _by_study(history)
+    measures = {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+    return tuple(
+        build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
     )
 
 
@@ -124,6 +142,31 @@ def pair_arms(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tuple
     return tuple(pair for (task, _), block in blocks.items() for pair in pair_cells(block, tasks[task]))
 
 
+def tabulate_best(
+    cells: Sequence[Cell], tasks: Mapping[str, ComparedTask], measures: Mapping[str, Measure | None]
+) -> tuple[ClassTable, ...]:
+    """Return the classes of the best arm of every task and backbone, as far as it predicts classes."""
+    blocks: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        blocks[cell.task, cell.backbone].append(cell)
+    tables = []
+    for (task, backbone), block in blocks.items():
+        best, measure = find_best_arm(block, tasks[task]), measures[task]
+        if best is None or best.evidence is None or measure is None:
+            continue
+        tables.append(
+            tabulate_classes(
+                best.evidence,
+                measure.target,
+                task=task,
+                backbone=backbone,
+                arm=best.arm,
+                trial=best.trial,
+            )
+        )
+    return tuple(table for table in tables if table is not None)
+
+
 def count_wins(ranking: Ranking, pairs: Sequence[Pair]) -> Ranking:
     """Return the ranking with how many pairs each arm won, tied and lost; what the folds cannot tell apart is a tie."""
     won = Counter(name for pair in pairs if (name := pair.winner))
@@ -159,6 +202,23 @@ def rank_scores(
     return rank_blocks(blocks, words=("data set", "method"))
 
 
+def _merge_outer(
+    plan: Plan, cells: Sequence[Cell], history: History, spec: Spec, read: Read
+) -> tuple[Cell, ...]:
+    """Return the cells of a comparison: those of one arm's outer folds become one."""
+    trials = _by_study(history)
+    places: dict[tuple[str, str, str], list[tuple[Study, Cell]]] = defaultdict(list)
+    for study, cell in zip(plan.studies, cells, strict=True):
+        places[study.task, study.backbone, study.arm].append((study, cell))
+    merged = []
+    for found in places.values():
+        studies, searches = zip(*found, strict=True)
+        nested = studies[0].outer_fold is not None
+        measure = _find_measure(plan, spec, studies[0].task) if nested else None
+        merged.append(build_nested_cell(studies, searches, trials, measure, read) if nested else searches[0])
+    return tuple(merged)
+
+
 def _score(cell: Cell, sign: int) -> Scored:
     return Scored.of(cell.score, sign, None if cell.bagged is None else cell.bagged.outside)
 
@@ -172,15 +232,21 @@ def _by_study(history: History) -> Mapping[str, list[TrialRecord]]:
 
 def _find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
     """Return how a task is scored, None where this process does not know the run's plug-ins."""
-    metric, kind = plan.survey.tasks[name].metric, spec.tasks[name].type
+    (metric, *others), kind = plan.survey.tasks[name].metrics, spec.tasks[name].type
     if metric not in plugins.names("metrics") or kind not in plugins.names("tasks"):
         return None
     target = plugins.find("targets", plugins.find("tasks", kind).TARGET)
-    return Measure(score=plugins.find("metrics", metric).score, target=target)
+    known = [other for other in others if other in plugins.names("metrics")]
+    return Measure(
+        score=plugins.find("metrics", metric).score,
+        target=target,
+        further=tuple((other, plugins.find("metrics", other).score) for other in known),
+    )
 
 
 def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
     facts = plan.survey.tasks[name]
+    protocol = protocol_of(spec, name)
     known = facts.metric in plugins.names("metrics")  # a report can be written without the run's --plugins
     return ComparedTask(
         name=name,
@@ -189,8 +255,14 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         metric=facts.metric,
         higher_is_better=facts.higher_is_better,
         bounds=plugins.find("metrics", facts.metric).BOUNDS if known else (-math.inf, math.inf),
-        folds=protocol_of(spec, name).folds,
+        folds=protocol.folds if protocol.nested is None else protocol.nested.outer,
         examples=facts.examples,
         groups=facts.groups,
         substance=name_substance(facts, spec.tasks[name]),
+        metrics=tuple(
+            FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
+            for other in facts.metrics[1:]
+            if other in plugins.names("metrics")
+            for found in [plugins.find("metrics", other)]
+        ),
     )

@@ -9,10 +9,14 @@ from dataclasses import replace
 from harness.judge.comparison import Cell
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
 from harness.judge.stats import Interval, bootstrap_metric
+from harness.judge.whole import find_whole
+from harness.plan import Study
 from harness.record.history import TrialRecord
 
 
-def add_test(cell: Cell, trials: Sequence[TrialRecord], measure: Measure | None, read: Read) -> Cell:
+def add_test(
+    cell: Cell, trials: Sequence[TrialRecord], study: Study, measure: Measure | None, read: Read
+) -> Cell:
     """Return the cell with its score on what was locked away: its own trial's, else that of a former winner."""
     tested = {record.trial: record for record in trials if record.test is not None}
     if not tested:
@@ -31,7 +35,12 @@ def add_test(cell: Cell, trials: Sequence[TrialRecord], measure: Measure | None,
         notes.append(f"the test failed: {test.error or test.state}")
     elif not math.isfinite(test.valid_score):
         notes.append("the metric is undefined on what is locked away")
-    cell = replace(cell, test_score=keep_finite(test.valid_score), note="; ".join(filter(None, notes)))
+    cell = replace(
+        cell,
+        test_score=keep_finite(test.valid_score),
+        test_gap=_find_gap(record, study),
+        note="; ".join(filter(None, notes)),
+    )
     if cell.test_score is None or measure is None:
         return cell
     found = gather_evidence(
@@ -41,6 +50,15 @@ def add_test(cell: Cell, trials: Sequence[TrialRecord], measure: Measure | None,
         return cell
     interval = bootstrap(found, measure)
     return replace(cell, test_low=keep_finite(interval.low), test_high=keep_finite(interval.high))
+
+
+def _find_gap(record: TrialRecord, study: Study) -> float | None:
+    """Return how much better a trial's mean validation score is than its test score, None where either is unknown."""
+    whole = find_whole(study, record)
+    if whole is None or record.test is None or record.test.valid_score is None:
+        return None
+    sign = 1 if study.higher_is_better else -1
+    return keep_finite(sign * (whole.mean - record.test.valid_score))
 
 
 def bootstrap(evidence: Evidence, measure: Measure, trial: int = 0) -> Interval:

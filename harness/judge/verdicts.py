@@ -97,7 +97,7 @@ def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
 
 def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
     """Look at how much better the best arm does on what it was trained on, over folds, against one point."""
-    best = _find_best_arm(block, task)
+    best = find_best_arm(block, task)
     if best is None:
         return None
     gaps = [gap for gap in best.fold_gaps if math.isfinite(gap)]
@@ -123,7 +123,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
 
 def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
     """Look at what is lost by deploying the best arm's cheaper candidate; None where there is none."""
-    best = _find_best_arm(block, task)
+    best = find_best_arm(block, task)
     if best is None or best.deploy is None:
         return None
     cheaper = best.deploy
@@ -150,7 +150,8 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
     )
 
 
-def _find_best_arm(block: Sequence[Cell], task: ComparedTask) -> Cell | None:
+def find_best_arm(block: Sequence[Cell], task: ComparedTask) -> Cell | None:
+    """Return the arm of one task and backbone that has the best score, None where none has any."""
     sign = 1 if task.higher_is_better else -1
     arms = [cell for cell in block if cell.kind == "arm" and cell.score is not None]
     return max(arms, key=lambda cell: sign * (cell.score or 0.0), default=None)

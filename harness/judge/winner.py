@@ -20,5 +20,10 @@ def choose_cell(comparison: Comparison, task: str, arm: str | None) -> Cell:
     scored = [cell for cell in cells if cell.score is not None and arm in (None, cell.arm)]
     if not scored:
         raise SpecError(f"{task}: no arm has a complete trial yet: `harness run` the suite first")
+    if all(cell.trial is None for cell in scored):
+        raise SpecError(
+            f"{task}: a nested protocol compares searches and leaves no single model: run the task without "
+            "`nested` to have one"
+        )
     sign = 1 if tasks[task].higher_is_better else -1
     return max(scored, key=lambda cell: sign * (cell.score or 0.0))

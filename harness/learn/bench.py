@@ -63,7 +63,7 @@ class Bench:
     manners: dict[int, Manner | None] = field(default_factory=dict)
     bytes: dict[int, int] = field(default_factory=dict)  # what the activations of all rows take, by depth
     opened: dict[str, Activations] = field(default_factory=dict)
-    splits: dict[int, np.ndarray] = field(default_factory=dict)
+    splits: dict[tuple[int, int | None], np.ndarray] = field(default_factory=dict)
     features: np.ndarray | None = (
         None  # (rows, width) of the untouched backbone, once something asked for them
     )
@@ -75,14 +75,21 @@ class Bench:
         """Where the model lies."""
         return next(self.model.parameters()).device
 
-    def split(self, repeat: int) -> np.ndarray:
-        """Return the fold of each row in one repeat, (rows,) int64."""
-        if repeat not in self.splits:
+    def split(self, repeat: int, outer_fold: int | None = None) -> np.ndarray:
+        """Return the fold of each row in one repeat, of a nested protocol within one outer fold, (rows,) int64."""
+        key = (repeat, outer_fold)
+        if key not in self.splits:
             classes = self.targets if self.target.STRATIFIED else None
-            self.splits[repeat] = split_examples(
-                self.examples, self.groups, classes, self.protocol, seed=self.seed, repeat=repeat
+            self.splits[key] = split_examples(
+                self.examples,
+                self.groups,
+                classes,
+                self.protocol,
+                seed=self.seed,
+                repeat=repeat,
+                outer_fold=outer_fold,
             )
-        return self.splits[repeat]
+        return self.splits[key]
 
     def derive_seed(self, purpose: Purpose, *numbers: int) -> int:
         """Return the seed for one purpose on this task's content."""

@@ -23,10 +23,12 @@ def split_examples(
     *,
     seed: int,
     repeat: int,
+    outer_fold: int | None = None,
 ) -> np.ndarray:
     """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none.
 
-    What is locked away for the test stands behind the last fold, in fold number `protocol.folds`, in every repeat.
+    What is locked away stands behind the last fold, in fold number `protocol.folds`, in every repeat: what is left for
+    the test, or the outer fold of a nested protocol.
 
     The first repeat beyond those of the protocol, which confirms, has the folds of the first: what differs between the
     two is the training seed alone.
@@ -38,14 +40,22 @@ def split_examples(
     strata = None if protocol.stratify is False else classes
     content = examples.digest()
     place = np.full(len(examples), protocol.folds, dtype=np.int64)
-    test_seed = derive_seed(seed, Purpose.TEST, content)
-    rows = _leave_open(examples.ids, groups, strata, share=protocol.test, seed=test_seed)
+    if protocol.nested is None:
+        test_seed = derive_seed(seed, Purpose.TEST, content)
+        rows = _leave_open(examples.ids, groups, strata, share=protocol.test, seed=test_seed)
+        numbers = [repeat]
+    else:
+        assert outer_fold is not None
+        outer_seed = derive_seed(seed, Purpose.OUTER, content)
+        outer = split_folds(examples.ids, groups, strata, folds=protocol.nested.outer, seed=outer_seed)
+        rows = np.flatnonzero(outer != outer_fold)
+        numbers = [repeat, outer_fold]
     place[rows] = split_folds(
         [examples.ids[row] for row in rows],
         np.unique(groups[rows], return_inverse=True)[1],
         None if strata is None else strata[rows],
         folds=protocol.folds,
-        seed=derive_seed(seed, Purpose.SPLIT, content, repeat),
+        seed=derive_seed(seed, Purpose.SPLIT, content, *numbers),
     )
     return place
 

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     SAMPLE = 6
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
+    OUTER = 9  # the outer folds of a nested protocol
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

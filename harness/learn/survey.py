@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 from harness import plugins
@@ -15,7 +16,7 @@ from harness.learn.folds import list_training, split_examples
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.model.checkpoint import digest_checkpoint
 from harness.model.layers import count_blocks
-from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
+from harness.plan import BackboneFacts, Survey, TaskFacts, list_outer, protocol_of
 from harness.record.files import make_folder, write_whole
 from harness.spec.models import Spec
 
@@ -111,8 +112,11 @@ def _try_folds(spec: Spec, task: str, examples: Examples, labels: tuple[str, ...
     classes = targets if target.STRATIFIED else None
     digest = hashlib.sha256()
     confirming = protocol.confirm.repeats if protocol.confirm else 0
-    for repeat in range(protocol.repeats + confirming):
-        place = split_examples(examples, groups, classes, protocol, seed=spec.seed, repeat=repeat)
+    splits = product(range(protocol.repeats + confirming), list_outer(protocol))
+    for repeat, outer in splits:
+        place = split_examples(
+            examples, groups, classes, protocol, seed=spec.seed, repeat=repeat, outer_fold=outer
+        )
         for fold in range(protocol.folds):
             rows = list_training(place, fold, folds=protocol.folds)
             target.check_training(targets[rows], labels, folds=protocol.folds)

@@ -57,6 +57,7 @@ class _Scorer:
             trial=job.trial,
             repeat=job.repeat,
             fold=job.fold,
+            outer_fold=job.outer_fold,
             state="error",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=socket.gethostname(),
@@ -107,7 +108,7 @@ class _Outcome:
 
 
 def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: FoldScore) -> FoldScore:
-    place = bench.split(job.repeat)
+    place = bench.split(job.repeat, job.outer_fold)
     split = Split(
         train=list_training(place, job.fold, folds=bench.protocol.folds),
         valid=np.flatnonzero(place == job.fold),
@@ -184,9 +185,10 @@ def _hold_out(bench: Bench, split: Split, share: float) -> np.ndarray:
 
 
 def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:
+    numbers = [job.repeat, job.fold, *([] if job.outer_fold is None else [job.outer_fold])]
     return Seeds(
-        head=bench.derive_seed(Purpose.HEAD, job.repeat, job.fold),
-        order=bench.derive_seed(Purpose.ORDER, job.repeat, job.fold),
+        head=bench.derive_seed(Purpose.HEAD, *numbers),
+        order=bench.derive_seed(Purpose.ORDER, *numbers),
         dropout=bench.derive_seed(Purpose.DROPOUT, job.repeat, job.fold, int(job.study, 16), job.trial),
     )
 

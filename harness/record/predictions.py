@@ -46,7 +46,7 @@ def write_predictions(folder: Path, score: FoldScore) -> str:
     """Make a fold's predictions durable and return the SHA-256 of their file."""
     assert score.predictions is not None
     sink = io.BytesIO()
-    pq.write_table(_as_table(score.key, score.predictions), sink)
+    pq.write_table(_as_table(score, score.predictions), sink)
     data = sink.getvalue()
     write_whole(folder / FOLDER / predictions_name(score.key), data)
     return hashlib.sha256(data).hexdigest()
@@ -84,16 +84,15 @@ def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:
     return read
 
 
-def _as_table(key: Key, predictions: Predictions) -> pa.Table:
+def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:
     rows = len(predictions.ids)
     kind = pa.string() if _are_words(predictions.targets) else pa.float64()
-    study, trial, repeat, fold = key
     columns: list[tuple[pa.Field, object]] = [
-        (pa.field("study", pa.string()), [study] * rows),
-        (pa.field("trial", pa.int32()), [trial] * rows),
-        (pa.field("repeat", pa.int32()), [repeat] * rows),
-        (pa.field("outer_fold", pa.int32()), [0] * rows),
-        (pa.field("fold", pa.int32()), [fold] * rows),
+        (pa.field("study", pa.string()), [score.study] * rows),
+        (pa.field("trial", pa.int32()), [score.trial] * rows),
+        (pa.field("repeat", pa.int32()), [score.repeat] * rows),
+        (pa.field("outer_fold", pa.int32()), [score.outer_fold] * rows),
+        (pa.field("fold", pa.int32()), [score.fold] * rows),
         (pa.field("id", pa.string()), predictions.ids),
         (pa.field("group", pa.string()), predictions.groups or [None] * rows),
         (pa.field("target", kind), predictions.targets),

@@ -28,6 +28,7 @@ class FoldJob:
     repeat: int
     fold: int
     candidate: Candidate | None  # None: a baseline, which has nothing to search
+    outer_fold: int | None = None  # of a nested protocol
 
     @classmethod
     def of(cls, study: Study, trial: int, candidate: Candidate | None, *, repeat: int, fold: int) -> FoldJob:
@@ -42,6 +43,7 @@ class FoldJob:
             repeat=repeat,
             fold=fold,
             candidate=candidate,
+            outer_fold=study.outer_fold,
         )
 
     @property
@@ -74,6 +76,7 @@ class FoldScore:
     repeat: int
     fold: int
     state: FoldState
+    outer_fold: int | None = None  # of a nested protocol, whose fold it locks away
     error: str | None = None
     freeze_depth: int | None = None
     blocks: int | None = None

@@ -148,7 +148,6 @@ def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) ->
             "backbone": study.backbone,
             "arm": study.arm,
             "candidate": _digest(record),
-            "outer_fold": 0,
             "fraction": 1.0,
             "freeze_depth": _depth(record, fold),
             "blocks": study.blocks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison
 from harness.report.layout import sanitise
@@ -26,6 +27,7 @@ HEADER = (
     ),
     *(
         "gap",
+        "test_gap",
         "fold_sd",
         "seed_sd",
         "depth",
@@ -40,12 +42,20 @@ HEADER = (
 
 
 def render(comparison: Comparison) -> str:
-    """Return a header and one line for each cell; an unknown number is an empty field."""
+    """Return a header and one line for each cell; an unknown number is an empty field.
+
+    Each further metric that any task records has three columns at the end: `metric:NAME` and the ends of its interval.
+    """
     tasks = {task.name: task for task in comparison.tasks}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(_list_fields(cell, tasks[cell.task]) for cell in comparison.cells)
+    further = dict.fromkeys(metric.name for task in comparison.tasks for metric in task.metrics)
+    ends = [sanitise(f"metric:{name}{end}") for name in further for end in ("", ":low", ":high")]
+    writer.writerow([*HEADER, *ends])
+    writer.writerows(
+        [*_list_fields(cell, tasks[cell.task]), *_list_further(cell, list(further))]
+        for cell in comparison.cells
+    )
     return file.getvalue()
 
 
@@ -60,10 +70,16 @@ def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
         cell.train_score,
         cell.test_score,
         cell.gap,
+        cell.test_gap,
     )
     costs = (cell.fold_sd, cell.seed_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
     trials = (cell.trials.ok, cell.trials.pruned, cell.trials.failed)
     return [*map(_disarm, words), *scores, *costs, *trials, _disarm(cell.note)]
+
+
+def _list_further(cell: Cell, names: Sequence[str]) -> list[float | None]:
+    found = {score.name: (score.value, score.low, score.high) for score in cell.metrics}
+    return [value for name in names for value in found.get(name, (None, None, None))]
 
 
 def _disarm(text: str) -> str:

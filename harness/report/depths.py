@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.judge.comparison import Cell
 from harness.report import figures
+from harness.report.bands import dot_depths, draw_bands, list_ends, tell_depths
 from harness.report.blocks import Block
 from harness.report.drawing import (
     Drawing,
@@ -40,8 +41,16 @@ def draw_depths(block: Block, styles: Mapping[str, Style]) -> Drawing | None:
         title=f"{block.task.name}: {block.task.metric} by frozen blocks",
         words=_tell(block, arms),
         height=HEIGHT,
-        lines=(*lines, *_draw_baselines(block, y), *_draw_intervals(arms, spots, y, styles)),
-        marks=tuple(_mark(block, cell, spot, y, styles) for cell, spot in zip(arms, spots, strict=True)),
+        lines=(
+            *lines,
+            *draw_bands(arms, x, y, styles),
+            *_draw_baselines(block, y),
+            *_draw_intervals(arms, spots, y, styles),
+        ),
+        marks=(
+            *dot_depths(block, arms, x, y, styles),
+            *(_mark(block, cell, spot, y, styles) for cell, spot in zip(arms, spots, strict=True)),
+        ),
         labels=(*labels, *_label_baselines(block, y)),
     )
 
@@ -49,6 +58,7 @@ def draw_depths(block: Block, styles: Mapping[str, Style]) -> Drawing | None:
 def _fit_scores(block: Block, arms: Sequence[Cell]) -> Scale:
     """Return a scale of the arms' intervals and of the baselines that are not far from them."""
     ends = [value for cell in arms for value in (cell.score, cell.low, cell.high) if value is not None]
+    ends += list_ends(arms, ends, block.task.bounds)
     reach = max(ends) - min(ends)
     near = [
         cell.score
@@ -142,6 +152,7 @@ def _tell(block: Block, arms: Sequence[Cell]) -> str:
         f"{cell.arm} {figures.show_score(cell.score, block.task.bounds, digits=2)}"
         for cell in block.baselines
     ]
+    told += tell_depths(block, arms)
     return "; ".join(told) + (f". Baselines: {', '.join(lines)}" if lines else "")
 
 

@@ -33,10 +33,10 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A straight stroke, or a stepped one: `path` is SVG's."""
+    """A stroke, or what it encloses where it is a band: `path` is SVG's."""
 
     path: str
-    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve"]
+    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve", "thin", "band"]
     colour: int | None = None  # None: the ink of its kind
 
 

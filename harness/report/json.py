@@ -26,6 +26,7 @@ def render(comparison: Comparison) -> str:
                 for row in ranking.rows
             ],
             "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
+            "classes": [asdict(table) for table in comparison.classes],
         }
     )
 
@@ -70,6 +71,7 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "test_score": cell.test_score,
         "test_low": cell.test_low,
         "test_high": cell.test_high,
+        "test_gap": cell.test_gap,
         "fold_sd": cell.fold_sd,
         "seed_sd": cell.seed_sd,
         "p_best": cell.p_best,
@@ -78,6 +80,9 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "trainable_parameters": cell.trainable_parameters,
         "fit_s": cell.fit_s,
         "trials": asdict(cell.trials),
+        "metrics": _describe_further(cell, comparison),
+        "depths": [asdict(depth) for depth in cell.depths],
+        "components": None if cell.components is None else asdict(cell.components),
         "deploy": None if cell.deploy is None else asdict(cell.deploy),
         "pairwise": [
             _describe_pair(pair, cell.arm)
@@ -87,6 +92,20 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
             and cell.arm in (pair.first, pair.second)
         ],
         "note": cell.note,
+    }
+
+
+def _describe_further(cell: Cell, comparison: Comparison) -> dict[str, object]:
+    """Return every further metric of the cell's task, null where the cell has none."""
+    found = {score.name: score for score in cell.metrics}
+    names = [metric.name for task in comparison.tasks if task.name == cell.task for metric in task.metrics]
+    return {
+        name: {
+            "value": found[name].value if name in found else None,
+            "low": found[name].low if name in found else None,
+            "high": found[name].high if name in found else None,
+        }
+        for name in names
     }
 
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from harness.judge.comparison import Comparison
+from harness.report.further import FurtherTable, list_further
 from harness.report.layout import sanitise
 from harness.report.matrix import Entry, Matrix, MatrixRow, list_matrices, show_metric
-from harness.report.rows import has_several_backbones
+from harness.report.rows import has_several_backbones, name_splits
 
 COLUMNS = 5  # with intervals, as many as a page is wide; the names of backbones take one
 HEAD = r"""% Written by `harness`; \input it. The preamble needs:
@@ -39,9 +40,16 @@ SPECIAL = {
 
 
 def render(comparison: Comparison) -> str:
-    """Return one table for every few tasks: mean ranks and scores with intervals, baselines below a rule."""
-    matrices = list_matrices(comparison, most=COLUMNS - 1 - has_several_backbones(comparison))
-    tables = [_draw_table(matrix, comparison) for matrix in matrices]
+    """Return one table for every few tasks: mean ranks and scores with intervals, baselines below a rule.
+
+    A task with further metrics has a table of them, or one for every few.
+    """
+    several = has_several_backbones(comparison)
+    most = COLUMNS - 1 - several
+    tables = [
+        *(_draw_table(matrix, comparison) for matrix in list_matrices(comparison, most=most)),
+        *(_draw_further(table, comparison) for table in list_further(comparison, most=most)),
+    ]
     text = "\n\n".join(tables)
     head = [HEAD, FOREIGN] if any(letter > FARTHEST for letter in text) else [HEAD]
     return "\n".join([*head, text]) + "\n"
@@ -75,19 +83,45 @@ def _draw_table(matrix: Matrix, comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
+def _draw_further(table: FurtherTable, comparison: Comparison) -> str:
+    several = has_several_backbones(comparison)
+    caption = (
+        f"{escape(comparison.suite)}, {escape(table.task.name)}: further metrics of the best trials with 95\\,\\% "
+        "intervals, not corrected for their choice; below the rule: baselines."
+    )
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{@{{}}{'l' * (1 + several)}{'l' * len(table.heads)}@{{}}}}",
+        r"\toprule",
+        _join(["Arm", *["Backbone"] * several, *map(escape, table.heads)]),
+        r"\midrule",
+        *(_write_entries(row, several=several) for row in table.arms),
+        *([r"\midrule"] if table.baselines else []),
+        *(_write_entries(row, several=several) for row in table.baselines),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
 def _write_caption(comparison: Comparison) -> str:
-    protocol = comparison.protocol
-    repeats = rf" $\times$ {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
     return (
-        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals, {protocol.folds}-fold cross-validation{repeats}; "
+        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison.protocol)}; "
         f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
     )
 
 
 def _write_row(row: MatrixRow, *, several: bool) -> str:
-    names = [row.rank, escape(row.name), *[escape(row.backbone)] * several]
+    return f"{row.rank} & {_write_entries(row, several=several)}"
+
+
+def _write_entries(row: MatrixRow, *, several: bool) -> str:
+    names = [escape(row.name), *[escape(row.backbone)] * several]
     return _join([*names, *map(_write_entry, row.entries)])
 
 

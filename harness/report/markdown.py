@@ -7,24 +7,36 @@ from collections.abc import Iterable, Sequence
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
 from harness.report import figures
+from harness.report.blocks import list_blocks
+from harness.report.confusion import list_pairs
+from harness.report.further import RAW, list_further
 from harness.report.layout import sanitise
-from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones
+from harness.report.matrix import MatrixRow
+from harness.report.moves import EXPLAINED, list_moves
+from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, name_splits
 
+PAIRS = 3  # of confused classes, in a sentence
 SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=^\d)[.)])")
 
 
 def render(comparison: Comparison) -> str:
     """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
-    protocol = comparison.protocol
-    folds = f"{protocol.folds} folds" + (f" x {protocol.repeats} repeats" if protocol.repeats > 1 else "")
     parts = [
         f"# {escape(comparison.suite)}",
-        f"Scores are shown with 95 % intervals, over {folds}. optimism: what the raw score of the best trial adds to "
-        "the score. gap: training minus validation score, positive for overfitting. depth: frozen blocks.",
+        f"Scores are shown with 95 % intervals, over {name_splits(comparison.protocol)}. optimism: what the raw "
+        "score of the best trial adds to the score. gap: training minus validation score, positive for overfitting. "
+        "depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
+    if moves := list_moves(list_blocks(comparison)):
+        head = ["task", "arm", "mean", "fold", "seed", "residual", "fits"]
+        rows = [
+            [escape(line.place), escape(line.arm), line.mean, line.fold, line.seed, line.residual, line.fits]
+            for line in moves
+        ]
+        parts += ["## What moves a score", EXPLAINED, _draw_table([head, *rows])]
     if comparison.verdicts:
         parts += ["## Verdicts", "\n".join(_tell_verdict(each) for each in comparison.verdicts)]
     if comparison.notes:
@@ -79,6 +91,37 @@ def _draw_task(comparison: Comparison, place: int) -> Iterable[str]:
     yield f"## {escape(task.name)}"
     yield f"{escape(task.type)}, {task.examples} examples{groups}, {escape(task.metric)} ({direction} is better)"
     yield _draw_table(rows)
+    yield from _draw_further(comparison, task)
+    yield from _tell_classes(comparison, task)
+
+
+def _draw_further(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
+    several = ["backbone"] * has_several_backbones(comparison)
+    for table in list_further(comparison, most=len(task.metrics) or 1):
+        if table.task.name != task.name:
+            continue
+
+        def write(row: MatrixRow) -> list[str]:
+            entries = (f"{entry.score} {entry.interval}".rstrip() for entry in row.entries)
+            return [escape(row.name), *[escape(row.backbone)] * len(several), *entries]
+
+        yield RAW
+        head = ["arm", *several, *map(escape, table.heads)]
+        yield _draw_table([head, *map(write, (*table.arms, *table.baselines))])
+
+
+def _tell_classes(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
+    """Return a sentence for each backbone: what the best arm most often takes for what."""
+    for table in comparison.classes:
+        if table.task != task.name:
+            continue
+        on = f" on {escape(table.backbone)}" if has_several_backbones(comparison) else ""
+        pairs = [
+            f"“{escape(pair.target)}” for “{escape(pair.predicted)}” ({pair.count} of {pair.support})"
+            for pair in list_pairs(table, most=PAIRS)
+        ]
+        told = f"most often takes {', '.join(pairs)}" if pairs else "takes no class for another"
+        yield f"The best arm, {escape(table.arm)}{on}, {told}."
 
 
 def _name(row: Row, comparison: Comparison) -> list[str]:

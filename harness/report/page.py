@@ -10,11 +10,14 @@ from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import figures
 from harness.report.blocks import Block, list_blocks
+from harness.report.confusion import ClassView, view_classes
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
+from harness.report.further import FurtherTable, list_further
 from harness.report.matrix import Matrix, list_matrices
-from harness.report.rows import has_several_backbones
+from harness.report.moves import EXPLAINED, MoveLine, list_moves
+from harness.report.rows import has_several_backbones, name_splits
 from harness.report.scale import Scale
 from harness.report.strips import draw_gaps, draw_optimism
 
@@ -88,6 +91,12 @@ class Page:
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
+    banded: bool  # an arm tried several depths
+    tested: bool  # a locked test was opened
+    moves: tuple[MoveLine, ...]
+    moves_explained: str
+    classes: tuple[ClassView, ...]
+    further: tuple[FurtherTable, ...]
     troubles: tuple[Cell, ...]
     notes: tuple[str, ...]
     provenance: Provenance | None
@@ -115,6 +124,12 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        banded=any(len(cell.depths) > 1 for cell in comparison.cells),
+        tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
+        moves=list_moves(blocks),
+        moves_explained=EXPLAINED,
+        classes=view_classes(comparison),
+        further=tuple(list_further(comparison, most=COLUMNS - several)),
         troubles=_list_troubles(comparison),
         notes=tuple(dict.fromkeys((*comparison.notes, *comparison.ranking.notes))),
         provenance=provenance,
@@ -122,18 +137,16 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
 
 
 def _count_all(comparison: Comparison) -> tuple[str, ...]:
-    protocol = comparison.protocol
     baselines = {cell.arm for cell in comparison.cells if cell.kind == "baseline"}
     arms = [cell for cell in comparison.cells if cell.kind == "arm"]
     trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in arms)
-    repeats = f" × {protocol.repeats} repeats" if protocol.repeats > 1 else ""
     return (
         _count(len(comparison.tasks), "task"),
         _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
         _count(trials, "trial"),
-        f"{protocol.folds}-fold cross-validation{repeats}",
+        name_splits(comparison.protocol),
     )
 
 

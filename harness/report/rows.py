@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind, RankRow
+from harness.spec.options import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,14 @@ class Row:
     backbone: str  # "": each task has but one
     rank: RankRow | None  # None: a baseline, or an arm whose rank stands in an earlier row
     cells: tuple[Cell | None, ...]  # None: the task does not take this backbone
+
+
+def name_splits(protocol: Protocol) -> str:
+    """Return what a suite's scores are taken over, in words."""
+    if protocol.nested is not None:
+        return f"{protocol.nested.outer} outer x {protocol.nested.inner} inner folds"
+    repeats = f" x {protocol.repeats} repeats" if protocol.repeats > 1 else ""
+    return f"{protocol.folds} folds{repeats}"
 
 
 def arrange_arms(comparison: Comparison) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from harness.judge.comparison import Cell
 from harness.report import figures
@@ -24,6 +25,7 @@ from harness.report.scale import Scale, fit_scale
 
 LEFT, RIGHT, TOP, ROW, FOOT = 104.0, 312.0, 18.0, 24.0, 24.0
 TICKS = 4
+TEST_COLUMN = 34.0  # what a second figure takes from the plot
 LONGEST = 15
 
 
@@ -36,7 +38,8 @@ def draw_gaps(blocks: Sequence[Block], styles: Mapping[str, Style]) -> list[tupl
         if not cells:
             continue
         values = shared if figures.is_share(block.task.bounds) else _list_gaps(block)
-        x = fit_scale([0.0, *values], start=LEFT, end=RIGHT)
+        tested = any(_known(cell.test_gap) for cell in cells)
+        x = fit_scale([0.0, *values], start=LEFT, end=RIGHT - TEST_COLUMN * tested)
         title = f"{block.task.name}: training minus validation {block.task.metric}"
         drawn.append((block, _draw_gap(block, cells, x, styles, title)))
     return drawn
@@ -64,11 +67,12 @@ def draw_optimism(blocks: Sequence[Block], styles: Mapping[str, Style]) -> list[
 def _draw_gap(
     block: Block, cells: Sequence[Cell], x: Scale, styles: Mapping[str, Style], title: str
 ) -> Drawing:
-    lines, labels = _draw_frame(block, cells, x, heading="gap")
+    tested = any(_known(cell.test_gap) for cell in cells)
+    lines, labels = _draw_frame(block, cells, x, heading="gap · test" if tested else "gap")
     marks = []
     for y, cell in _rows(cells):
         assert cell.gap is not None
-        style, text = styles[cell.arm], figures.show_score(cell.gap, block.task.bounds, digits=2)
+        style, text = styles[cell.arm], _show_gap(block, cell.gap)
         lines.append(
             Line(path=draw_across(y, x.place(0), x.place(cell.gap)), kind="dumbbell", colour=style.colour)
         )
@@ -79,10 +83,25 @@ def _draw_gap(
         ]
         hint = f"{cell.arm}: gap {text}"
         marks.append(Mark(x=x.place(cell.gap), y=y, shape=style.shape, colour=style.colour, hint=hint))
-        labels.append(_label_value(y, text))
+        if cell.test_gap is not None:
+            beside = _show_gap(block, cell.test_gap)
+            mark = Mark(x=x.place(cell.test_gap), y=y, shape=style.shape, colour=style.colour, kind="hollow")
+            marks.append(replace(mark, hint=f"{cell.arm}: validation minus test {beside}"))
+        labels.append(_label_value(y, f"{text} · {_show_gap(block, cell.test_gap)}" if tested else text))
     lines.append(Line(path=draw_down(x.place(0), TOP, _bottom(cells)), kind="zero"))
-    words = _tell((cell.arm, figures.show_score(cell.gap, block.task.bounds, digits=2)) for cell in cells)
+    words = _tell((cell.arm, _tell_gap(block, cell)) for cell in cells)
     return _finish(title, words, cells, lines, marks, labels)
+
+
+def _show_gap(block: Block, gap: float | None) -> str:
+    return figures.show_score(gap, block.task.bounds, digits=2)
+
+
+def _tell_gap(block: Block, cell: Cell) -> str:
+    told = _show_gap(block, cell.gap)
+    if cell.test_gap is None:
+        return told
+    return f"{told}, validation minus test {_show_gap(block, cell.test_gap)}"
 
 
 def _draw_dumbbells(
@@ -124,7 +143,7 @@ def _draw_frame(
 ) -> tuple[list[Line], list[Label]]:
     bottom = _bottom(cells)
     lines = [Line(path=draw_down(x.place(tick), TOP, bottom), kind="grid") for tick in x.ticks(TICKS)]
-    lines.append(Line(path=draw_across(bottom, LEFT, RIGHT), kind="zero"))
+    lines.append(Line(path=draw_across(bottom, x.start, x.end), kind="zero"))
     labels = [
         Label(x=x.place(tick), y=bottom + 15, text=x.show(tick, TICKS, block.task.bounds), anchor="middle")
         for tick in x.ticks(TICKS)
@@ -171,7 +190,7 @@ def _list_gaps(block: Block) -> list[float]:
     return [
         gap
         for cell in block.arms
-        for gap in (cell.gap, *cell.fold_gaps)
+        for gap in (cell.gap, cell.test_gap, *cell.fold_gaps)
         if gap is not None and math.isfinite(gap)
     ]
 

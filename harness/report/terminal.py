@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
 from harness.report import figures
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
-from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, pair_cells
+from harness.report.rows import (
+    Row,
+    arrange_arms,
+    arrange_baselines,
+    has_several_backbones,
+    name_splits,
+    pair_cells,
+)
 
 CELL_NOTES = 8  # more would push the table out of sight; all of them stand in table.md
 DETAILS = ("opt", "gap", "depth", "s")
@@ -56,9 +63,7 @@ def _tell_title(comparison: Comparison, width: int) -> list[str]:
         _count(backbones, "backbone"),
         _count(len(comparison.ranking.rows), "arm"),
     )
-    folds, repeats = comparison.protocol.folds, comparison.protocol.repeats
-    splits = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
-    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), splits]
+    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison.protocol)]
     blocks = comparison.ranking.blocks
     pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
     over = f"mean rank over {_count(blocks, *pairs)}" if blocks else "no mean rank: no task has every arm"

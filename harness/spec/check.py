@@ -12,10 +12,12 @@ from harness import plugins
 from harness.errors import SpecError, did_you_mean
 from harness.spec.choose import reader_of
 from harness.spec.models import BASELINES, Spec
-from harness.spec.options import FILES, ArmOptions, TaskOptions
+from harness.spec.options import FILES, ArmOptions, Protocol, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
 from harness.spec.ranges import Span, as_yaml
 from harness.spec.words import Path, dotted, show
+
+NESTED = {"nested", "stratify"}  # the keys of a nested protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
         *_check_backbones(spec),
         *_check_checkpoints(spec, checkpoints),
         *_check_suite(spec),
+        *_check_nested(spec),
     )
 
 
@@ -161,6 +164,21 @@ def _check_suite(spec: Spec) -> Iterator[Problem]:
     if minimum > trials:
         message = f"budget.minimum_trials must be at most search.trials, {trials} (got {minimum})"
         yield Problem(("budget", "minimum_trials"), message)
+
+
+def _check_nested(spec: Spec) -> Iterator[Problem]:
+    """A nested protocol has folds of its own: what it replaces must not stand beside it."""
+    places: dict[Path, Protocol] = {("protocol",): spec.protocol}
+    for name, task in spec.tasks.items():
+        if task.protocol is not None:
+            places["tasks", name, "protocol"] = task.protocol
+    for here, protocol in places.items():
+        nested = protocol.nested or ("nested" not in protocol.model_fields_set and spec.protocol.nested)
+        for key in sorted(protocol.model_fields_set - NESTED) if nested else ():
+            path = (*here, key)
+            yield Problem(
+                path, f"{dotted(path)} has no meaning in a nested protocol: leave it out", at_key=True
+            )
 
 
 def _repeated(words: Sequence[str]) -> list[str]:

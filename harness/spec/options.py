@@ -50,6 +50,15 @@ class Confirm(Keys):
     """How many further repeats: the first keeps the folds and changes the training seed, the others change both."""
 
 
+class Nested(Keys):
+    """How a search is judged by data that none of its trials saw, once for each outer fold."""
+
+    outer: Annotated[int, Field(ge=2, le=100)] = 5
+    """How many outer folds: each is scored once, by the winner of a full search on the others."""
+    inner: Annotated[int, Field(ge=2, le=100)] = 3
+    """How many folds each of these searches has."""
+
+
 class Protocol(Keys):
     """How examples are split and what is repeated."""
 
@@ -64,8 +73,12 @@ class Protocol(Keys):
     scored on it once, after the search. 0 locks nothing away; other shares are rounded to twentieths, and to
     whole groups."""
     confirm: Confirm | None = None
-    """Fit the best trials of each arm again on further repeats, which then choose the winner; off where none is given.
-    No part of a cell's identity: it can be added to a finished suite."""
+    """Fit the best trials of each arm again on further repeats, which then choose the winner and tell what folds and
+    seeds move; off where none is given. No part of a cell's identity: it can be added to a finished suite."""
+    nested: Nested | None = None
+    """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
+    whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
+    and leaves no single model to export."""
 
 
 class TaskOptions(Keys):
@@ -78,7 +91,7 @@ class TaskOptions(Keys):
     metric: str | None = None
     """The metric that ranks; the task type's first one where none is given."""
     metrics: Words = ()
-    """Further metrics to record."""
+    """Further metrics to record and to report beside `metric`."""
     protocol: Protocol | None = None
     """Settings that replace the suite's protocol for this task."""
 

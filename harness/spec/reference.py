@@ -19,6 +19,7 @@ from harness.spec.options import (
     DataOptions,
     EarlyStopping,
     Keys,
+    Nested,
     Protocol,
     TaskOptions,
 )
@@ -35,6 +36,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("early_stopping", EarlyStopping),
     ("protocol", Protocol),
     ("confirm", Confirm),
+    ("nested", Nested),
     ("search", Search),
     ("budget", Budget),
     ("compute", Compute),

@@ -151,7 +151,7 @@ def test_a_row_says_what_the_ledger_says(tmp_path: Path) -> None:
         "stopping_share": 0.15,
     }
     assert json.loads(first["metrics"]) == {"auc": 0.7, "log-loss": None}
-    assert (first["outer_fold"], first["fraction"], first["schema_version"]) == (0, 1.0, 1)
+    assert (first["outer_fold"], first["fraction"], first["schema_version"]) == (None, 1.0, 1)
     assert rows[4]["error"] == "big"
     assert rows[0]["candidate"] is rows[0]["freeze_depth"] is rows[0]["head_lr"] is None
 

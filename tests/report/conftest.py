@@ -69,7 +69,7 @@ def holed() -> Comparison:
 
 
 def rename(comparison: Comparison, name: str) -> Comparison:
-    """Return the comparison with `name` for the suite, the first task, its metric, the backbone, an arm and notes."""
+    """Return the comparison with `name` for the suite, the first task, its metric, backbone, arm, label and notes."""
     first = comparison.tasks[0].name
     return replace(
         comparison,
@@ -101,6 +101,18 @@ def rename(comparison: Comparison, name: str) -> Comparison:
                 sentence=name,
             )
             for verdict in comparison.verdicts
+        ),
+        classes=tuple(
+            replace(
+                table,
+                task=name if table.task == first else table.task,
+                backbone=name,
+                arm=name if table.arm == "full" else table.arm,
+                classes=tuple(
+                    replace(each, label=name if each.label == "no" else each.label) for each in table.classes
+                ),
+            )
+            for table in comparison.classes
         ),
         notes=(name,),
     )

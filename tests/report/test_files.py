@@ -37,6 +37,7 @@ CELL = {
     ),
     *("depth", "blocks", "trainable_parameters", "fit_s", "trials", "note"),
     *("test_score", "test_low", "test_high", "fold_sd", "seed_sd", "p_best", "deploy", "pairwise"),
+    *("test_gap", "metrics", "depths", "components"),
 }
 
 
@@ -44,6 +45,7 @@ def test_table_json_has_every_key_of_its_schema(holed: Comparison) -> None:
     table = json.loads(as_json.render(holed))
     assert set(table) == {
         *("schema_version", "suite", "protocol", "tasks", "cells", "ranking", "backbones", "verdicts"),
+        "classes",
     }
     assert table["schema_version"] == 1
     assert all(set(cell) == CELL for cell in table["cells"])

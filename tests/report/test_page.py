@@ -24,7 +24,18 @@ from harness.report import html
 from harness.report.layout import sanitise
 from tests.judge import made_up
 
-SECTIONS = ["ranking", "scores", "verdicts", "depth", "gap", "optimism", "troubles", "tasks", "notes"]
+SECTIONS = [
+    "ranking",
+    "scores",
+    "verdicts",
+    "depth",
+    "gap",
+    "optimism",
+    "classes",
+    "troubles",
+    "tasks",
+    "notes",
+]
 PROVENANCE = Provenance(
     seed=2026,
     spec="5bec",

@@ -7,8 +7,10 @@ from harness.judge.stats.bbc import (
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
+    bootstrap_values,
     summarise_bags,
 )
+from harness.judge.stats.components import Components, split_components
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -37,6 +39,7 @@ from harness.judge.stats.paired import (
 __all__ = [
     "BBC",
     "BradleyTerry",
+    "Components",
     "Difference",
     "FTest",
     "Friedman",
@@ -49,6 +52,7 @@ __all__ = [
     "bbc_cv_metric",
     "bootstrap_difference",
     "bootstrap_metric",
+    "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
     "correlated_bayesian_t",
@@ -59,6 +63,7 @@ __all__ = [
     "mcnemar_exact",
     "nemenyi",
     "nemenyi_critical_difference",
+    "split_components",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",

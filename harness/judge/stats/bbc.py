@@ -110,6 +110,24 @@ def bootstrap_metric(
     return summarise_bags(np.array([metric(predictions, truth, inside) for inside, _ in drawn]))
 
 
+def bootstrap_values(
+    measure: Callable[[np.ndarray], np.ndarray],
+    *,
+    rows: int,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> tuple[Interval, ...]:
+    """Return such an interval for each of several values, which `measure(weights)` gives of the rows' integer weights.
+
+    A bag in which one of them is undefined is left out for that one.
+    """
+    drawn = np.stack(
+        [measure(inside) for inside, _ in _draw_bags(rows, bags, groups, seed)]
+    )  # (bags, values)
+    return tuple(summarise_bags(column) for column in drawn.T)
+
+
 def summarise_bags(values: np.ndarray) -> Interval:
     """Return the 95 % percentile interval of values (bags,), without those that are undefined."""
     found = values[np.isfinite(values)]

@@ -1,0 +1,27 @@
+"""Bags: a task's examples drawn with replacement, the same for all that is compared on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.judge.evidence import Evidence, Measure
+from harness.judge.stats import BBC, bbc_cv_metric
+
+
+def run_bags(
+    evidence: Evidence, measure: Measure, predictions: Sequence[np.ndarray], *, higher_is_better: bool
+) -> BBC:
+    """Return what bags of the evidence's examples say of some trials; examples count by their own weights."""
+
+    def metric(predicted: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
+        return measure.score(predicted, targets, counts * evidence.weights)
+
+    return bbc_cv_metric(
+        predictions,
+        evidence.targets,
+        metric,
+        higher_is_better=higher_is_better,
+        groups=evidence.groups,
+    )
