@@ -162,6 +162,28 @@ def group_keys(examples: Examples) -> np.ndarray:
     return np.array([numbers[root] for root in roots], dtype=np.int64)
 
 
+def name_clusters(examples: Examples, keys: np.ndarray) -> tuple[str, ...] | None:
+    """Return for each row the first id among the rows that share its key; None where groups or ids say as much.
+
+    `keys` are those of `group_keys`: rows of equal content are one piece of evidence, whatever their ids are.
+    """
+    said = examples.ids if examples.groups is None else examples.groups
+    if len(np.unique(keys)) == len(set(said)):  # a key never divides a group: as many of both are the same
+        return None
+    first: dict[int, str] = {}
+    for key, name in zip(keys.tolist(), examples.ids, strict=True):
+        first.setdefault(key, name)
+    return tuple(first[key] for key in keys.tolist())
+
+
+def digest_content(examples: Examples) -> str:
+    """Return 16 hex digits that name what is learned, inputs, targets and weights, whatever its ids and groups are."""
+    weights = examples.weights or (1.0,) * len(examples)
+    rows = zip(examples.inputs, examples.targets, weights, strict=True)
+    lines = sorted(_hash(_digest_input(item), target, weight) for item, target, weight in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
 def describe_twins(examples: Examples) -> tuple[str, ...]:
     """Return what a person should know of examples of equal content: how many, and which disagree on the target."""
     rows: dict[str, list[int]] = {}

@@ -44,6 +44,7 @@ class TaskFacts:
     part_ratio: float | None = (
         None  # the mean over folds of scored to trained examples; None: 1/(folds - 1), of folds of like size
     )
+    content: str = ""  # the digest without ids and groups, no part of an identity; empty: an older run's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

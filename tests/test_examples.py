@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.examples import Examples, build_examples, describe_twins, group_keys, take_sample
+from harness.examples import (
+    Examples,
+    build_examples,
+    describe_twins,
+    digest_content,
+    group_keys,
+    name_clusters,
+    take_sample,
+)
 
 
 def build(texts: list[str], targets: list[str | float], groups: list[str] | None = None) -> Examples:
@@ -28,6 +36,35 @@ def test_twins_share_a_fold_with_and_without_groups() -> None:
     tied = group_keys(build(["a", "b", "b", "c", "d"], ["x"] * 5, ["g", "g", "h", "h", "i"]))
     assert len(set(tied[:4])) == 1
     assert tied[4] != tied[0]
+
+
+def test_a_cluster_is_named_by_its_first_id_where_groups_do_not_say_as_much() -> None:
+    def name(examples: Examples) -> tuple[str, ...] | None:
+        return name_clusters(examples, group_keys(examples))
+
+    assert name(build(["a", "b", "a", "c"], ["x"] * 4)) == ("r000", "r001", "r000", "r003")
+    assert name(build(["a", "b", "b", "c", "d"], ["x"] * 5, ["g", "g", "h", "h", "i"])) == (
+        *["r000"] * 4,
+        "r004",
+    )
+    assert name(build(["a", "b"], ["x"] * 2)) is None
+    assert name(build(["a", "a", "b"], ["x"] * 3, ["g", "g", "h"])) is None  # twins of one group
+
+
+def test_content_is_named_without_ids_groups_and_order() -> None:
+    first = build_examples(inputs=["a", "b"], targets=["x", "y"])
+    same = build_examples(inputs=["b", "a"], targets=["y", "x"], ids=["1", "2"], groups=["g", "g"])
+    assert digest_content(first) == digest_content(same)
+    assert first.digest() != same.digest()
+    others = (
+        build_examples(inputs=["a", "b"], targets=["x", "x"]),
+        build_examples(inputs=["a", "c"], targets=["x", "y"]),
+        build_examples(inputs=["a", "b"], targets=["x", "y"], weights=[1.0, 2.0]),
+    )
+    assert len({digest_content(each) for each in (first, *others)}) == 4
+    assert digest_content(build_examples(inputs=["a"], targets=["x"], weights=[1.0])) == digest_content(
+        build_examples(inputs=["a"], targets=["x"])
+    )
 
 
 def test_twins_are_counted_and_torn_ones_named() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from harness import plugins
 from harness.errors import SpecError
 from harness.judge.comparison import Cell, ComparedTask, Comparison
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, share_rows, take_rows
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
 from harness.plan import Kind
 
@@ -142,13 +142,17 @@ def _match(old: Cell, new: Cell, task: ComparedTask, tolerance: float) -> Change
         return _start(old, "not comparable", f"the predictions of {where} cannot be read")
     if old.evidence.labels != new.evidence.labels:
         return _start(old, "not comparable", _tell_labels(old.evidence.labels, new.evidence.labels))
-    rows = _share(old.evidence, new.evidence)
+    rows = share_rows(old.evidence, new.evidence)
     most = max(len(old.evidence.ids), len(new.evidence.ids))
     if len(rows[0]) < ENOUGH_SHARED * most:
         reason = f"{len(rows[0])} of {most} examples have the same id and target in both, fewer than half"
         return replace(_start(old, "not comparable", reason), examples=len(rows[0]))
     return _measure(
-        _start(old, "held", ""), _take(old.evidence, rows[0]), _take(new.evidence, rows[1]), task, tolerance
+        _start(old, "held", ""),
+        take_rows(old.evidence, rows[0]),
+        take_rows(new.evidence, rows[1]),
+        task,
+        tolerance,
     )
 
 
@@ -158,27 +162,6 @@ def _tell_labels(old: Sequence[str], new: Sequence[str]) -> str:
         f"'{label}' is only in {run}" for run, labels in (("A", gone), ("B", come)) for label in labels[:3]
     ]
     return f"the labels differ: {', '.join(told)}"
-
-
-def _share(old: Evidence, new: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of either run that hold the same examples: one id, one target."""
-    _, mine, yours = np.intersect1d(
-        np.array(old.ids), np.array(new.ids), assume_unique=True, return_indices=True
-    )
-    same = old.targets[mine] == new.targets[yours]
-    return mine[same], yours[same]
-
-
-def _take(evidence: Evidence, rows: np.ndarray) -> Evidence:
-    groups = evidence.groups
-    return replace(
-        evidence,
-        ids=tuple(evidence.ids[row] for row in rows),
-        groups=None if groups is None else tuple(groups[row] for row in rows),
-        targets=evidence.targets[rows],
-        weights=evidence.weights[rows],
-        predictions=tuple(each[rows] for each in evidence.predictions),
-    )
 
 
 def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, tolerance: float) -> Change:

@@ -29,6 +29,7 @@ Question = Literal[
     "is it overfitting?",
     "what would a cheaper candidate cost?",
     "would more data help?",
+    "does the split leak?",
 ]
 
 
@@ -68,6 +69,8 @@ class ComparedTask:
     examples: int
     groups: int | None  # None: the examples have no groups
     metrics: tuple[FurtherMetric, ...] = ()
+    # The same for tasks that differ in nothing but ids, groups and protocol; empty: not known.
+    substance: str = ""
     scheme: Scheme = "kfold"
     part_ratio: float | None = None  # of scored to trained examples; None: 1/(folds - 1)
 

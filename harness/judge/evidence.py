@@ -33,7 +33,7 @@ class Evidence:
     """Out-of-fold predictions of one repeat, one array a trial; rows stand in the order of their ids."""
 
     ids: tuple[str, ...]
-    groups: tuple[str, ...] | None
+    groups: tuple[str, ...] | None  # what bags draw as one: groups of the data, with twins of equal content
     targets: np.ndarray  # (rows,) class indices, or numbers
     weights: np.ndarray  # (rows,)
     predictions: tuple[np.ndarray, ...]  # of each trial (rows, labels) probabilities, or (rows,) numbers
@@ -64,11 +64,33 @@ def gather_evidence(
     return replace(shared, predictions=tuple(found))
 
 
+def share_rows(first: Evidence, second: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of either that hold the same examples: one id, one target."""
+    _, mine, yours = np.intersect1d(
+        np.array(first.ids), np.array(second.ids), assume_unique=True, return_indices=True
+    )
+    same = first.targets[mine] == second.targets[yours]
+    return mine[same], yours[same]
+
+
+def take_rows(evidence: Evidence, rows: np.ndarray) -> Evidence:
+    """Return some rows of the evidence, in the given order."""
+    groups = evidence.groups
+    return replace(
+        evidence,
+        ids=tuple(evidence.ids[row] for row in rows),
+        groups=None if groups is None else tuple(groups[row] for row in rows),
+        targets=evidence.targets[rows],
+        weights=evidence.weights[rows],
+        predictions=tuple(each[rows] for each in evidence.predictions),
+    )
+
+
 def _arrange(told: Sequence[Predictions], order: np.ndarray, target: ModuleType) -> Evidence:
     """Return what all trials share, without their predictions."""
     ids = [each for part in told for each in part.ids]
     targets = [each for part in told for each in part.targets]
-    groups = [each for part in told for each in part.groups or ()]
+    groups = [each for part in told for each in part.clusters or part.groups or ()]
     weights = [each for part in told for each in part.weights or [1.0] * len(part.ids)]
     return Evidence(
         ids=tuple(ids[row] for row in order),

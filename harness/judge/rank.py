@@ -17,6 +17,7 @@ from harness.judge.cells import build_cell
 from harness.judge.classes import ClassTable, tabulate_classes
 from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
 from harness.judge.evidence import Measure, Read
+from harness.judge.leak import find_leaks, name_substance
 from harness.judge.locked_pairs import pair_locked
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
@@ -46,6 +47,7 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     arms or lines of the ledger changes no number.
     """
     tasks = {name: _describe(plan, spec, name) for name in plan.survey.tasks}
+    measures = {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
     cells = share_chances(
         _merge_outer(plan, judge_studies(plan, history, spec, read=read), history, spec, read), tasks
     )
@@ -63,10 +65,11 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
         locked_pairs=pair_locked(cells, tasks),
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
-        verdicts=reach_verdicts(cells, tuple(tasks.values())),
-        classes=tabulate_best(
-            cells, tasks, {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+        verdicts=(
+            *reach_verdicts(cells, tuple(tasks.values())),
+            *find_leaks(cells, tuple(tasks.values()), measures),
         ),
+        classes=tabulate_best(cells, tasks, measures),
         budgets=budgets,
         notes=(
             *corrected,
@@ -296,6 +299,7 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         part_ratio=facts.part_ratio,
         examples=facts.examples,
         groups=facts.groups,
+        substance=name_substance(facts, spec.tasks[name]),
         metrics=tuple(
             FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
             for other in facts.metrics[1:]

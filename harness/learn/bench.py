@@ -69,6 +69,7 @@ class Bench:
     features: np.ndarray | None = (
         None  # (rows, width) of the untouched backbone, once something asked for them
     )
+    clusters: tuple[str, ...] | None = None  # of the rows, where twins are more than ids and groups say
     digests: dict[frozenset[str], str] = field(default_factory=dict)  # of pretrained parts, by their names
 
     @property

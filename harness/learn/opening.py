@@ -15,7 +15,7 @@ from torch import nn
 from harness import plugins
 from harness.candidate import list_depths, resolve_space
 from harness.errors import DataError
-from harness.examples import Examples, group_keys
+from harness.examples import Examples, group_keys, name_clusters
 from harness.learn.bench import Bench
 from harness.learn.folds import count_folds
 from harness.learn.kin import find_kin
@@ -45,6 +45,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
     modality = find_modality(kind.MODALITY)
     processor = modality.load_processor(folder, spec.tasks[task], examples.inputs)
     encoded = modality.encode(processor, examples.inputs)
+    groups = group_keys(examples)
     model, fresh = load_adapted(folder, kind, labels, processor)
     # Channels last: 0.56 of the CPU time of a step of EfficientNet-Lite0; what has no 2-D convolution stays as it is.
     model = model.to(_choose_device(spec)).eval()
@@ -57,8 +58,9 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         modality=kind.MODALITY,
         target=target,
         weights=np.ones(len(examples)) if examples.weights is None else np.array(examples.weights),
-        groups=group_keys(examples),
+        groups=groups,
         kin=find_kin(examples, protocol_of(spec, task)),
+        clusters=name_clusters(examples, groups),
         encoded=encoded,
         lengths=encoded.lengths if encoded.padding is not None else np.zeros(len(encoded), dtype=np.int64),
         processor=processor,

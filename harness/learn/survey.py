@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import HarnessError, ModelError
-from harness.examples import Modality, describe_twins
+from harness.examples import Modality, describe_twins, digest_content
 from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
@@ -67,6 +67,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         notes=examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes,
         fold_count=tried.fold_count,
         part_ratio=tried.part_ratio,
+        content=digest_content(examples),
     )
 
 

@@ -214,10 +214,11 @@ def _measure(bench: Bench, metric: str, predictions: np.ndarray, rows: np.ndarra
 
 
 def _collect_predictions(bench: Bench, predictions: np.ndarray, rows: np.ndarray) -> Predictions:
-    examples = bench.examples
+    examples, clusters = bench.examples, bench.clusters
     return Predictions(
         ids=tuple(examples.ids[row] for row in rows),
         groups=None if examples.groups is None else tuple(examples.groups[row] for row in rows),
+        clusters=None if clusters is None else tuple(clusters[row] for row in rows),
         targets=bench.target.spell(bench.targets[rows], bench.labels),
         values=bench.target.read_values(predictions, bench.labels),
         weights=None if examples.weights is None else tuple(bench.weights[rows].tolist()),

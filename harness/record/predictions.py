@@ -99,6 +99,8 @@ def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:
         (pa.field("target", kind), predictions.targets),
         (pa.field("prediction", kind), predictions.values),
     ]
+    if predictions.clusters is not None:
+        columns.append((pa.field("cluster", pa.string()), predictions.clusters))
     if predictions.weights is not None:
         columns.append((pa.field("weight", pa.float64()), predictions.weights))
     if predictions.probabilities is not None:
@@ -111,6 +113,7 @@ def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:
         "schema_version": SCHEMA_VERSION,
         "labels": list(predictions.labels),
         "groups": predictions.groups is not None,
+        "clusters": predictions.clusters is not None,
         "weights": predictions.weights is not None,
         "probabilities": predictions.probabilities is not None,
     }
@@ -128,6 +131,7 @@ def _as_predictions(table: pa.Table) -> Predictions:
         groups=tuple(table.column("group").to_pylist()) if meta["groups"] else None,
         targets=tuple(table.column("target").to_pylist()),
         values=tuple(table.column("prediction").to_pylist()),
+        clusters=tuple(table.column("cluster").to_pylist()) if meta.get("clusters") else None,
         weights=tuple(table.column("weight").to_pylist()) if meta["weights"] else None,
         labels=labels,
         probabilities=None if shares is None else np.stack(shares, axis=1),

@@ -74,6 +74,8 @@ class Predictions:
     targets: tuple[Target, ...]
     values: tuple[Target, ...]
     weights: tuple[float, ...] | None = None  # what each example counts; None: all alike
+    # The first id of what each example shares its fold with, twins of equal content; None: ids and groups say as much.
+    clusters: tuple[str, ...] | None = None
     labels: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None  # (examples, labels) float32, for targets that are classes
 

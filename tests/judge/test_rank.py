@@ -8,6 +8,7 @@ import runpy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.errors import SpecError
@@ -76,6 +77,28 @@ def test_a_score_is_corrected_for_having_chosen_the_best_trial(whole: Comparison
         assert cell.low < cell.score < cell.high
     alone = compare([score_trial(find_study(), 0, [0.6, 0.7, 0.8])], read=made["read"])
     assert pick(alone, "reviews", "full").optimism == 0
+
+
+def test_bags_draw_twins_as_one_piece_of_evidence() -> None:
+    """Every example twice says no more than each once: twins drawn one by one would narrow the interval by 1/sqrt 2."""
+    trial = score_trial(find_study(), 0, [0.6, 0.7, 0.8])
+
+    def read_once(fold: FoldScore) -> Predictions:
+        return made["read"](fold)
+
+    def read_twice(fold: FoldScore) -> Predictions:
+        told = made["read"](fold)
+        return replace(
+            told,
+            ids=(*told.ids, *(f"{name}-2" for name in told.ids)),
+            clusters=told.ids * 2,
+            targets=told.targets * 2,
+            values=told.values * 2,
+            probabilities=np.concatenate([told.probabilities] * 2),
+        )
+
+    once, twice = (pick(compare([trial], read=read), "reviews", "full") for read in (read_once, read_twice))
+    assert (twice.score, twice.low, twice.high) == pytest.approx((once.score, once.low, once.high))
 
 
 def test_a_metric_that_a_fold_does_not_define_is_pooled() -> None:

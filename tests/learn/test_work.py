@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,3 +194,27 @@ def test_every_baseline_is_scored(request: pytest.FixtureRequest, kind: str, nam
     assert score.predictions is not None
     if score.predictions.probabilities is not None:
         np.testing.assert_allclose(score.predictions.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_predictions_name_the_twins_that_share_a_fold(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Two rows of one text under two ids are one piece of evidence: bags must draw them as one."""
+    source = build_source(
+        request, task={"data": {"csv": "twins.csv", "text": "text", "label": "label", "id": "id"}}
+    )
+    rows = [
+        (f"r{number:02d}", f"good day {number % 24}", "pos" if number % 2 else "neg") for number in range(30)
+    ]
+    lines = ["id,text,label", *(",".join(row) for row in rows)]
+    (tmp_path / "twins.csv").write_text("\n".join(lines) + "\n")
+    scorer = open_scorer(source, 1)
+    found = [scorer(make_job(make_candidate(2), fold=fold)).predictions for fold in range(3)]
+    told = {
+        name: cluster
+        for each in found
+        if each is not None and each.clusters is not None
+        for name, cluster in zip(each.ids, each.clusters, strict=True)
+    }
+    assert told == {name: f"r{int(name[1:]) % 24:02d}" for name, _, _ in rows}
+    apart = open_scorer(build_source(request), 1)(make_job(make_candidate(2))).predictions
+    assert apart is not None
+    assert apart.clusters is None  # no two texts are alike: ids say as much

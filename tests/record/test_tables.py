@@ -210,6 +210,18 @@ def test_predictions_of_numbers_are_numbers(tmp_path: Path) -> None:
     assert read_predictions(tmp_path, ("s", 0, 0, 0, 1.0)) == written
 
 
+def test_predictions_of_twins_keep_what_binds_them(tmp_path: Path) -> None:
+    written = Predictions(
+        ids=("a", "b", "c"), groups=None, targets=(1.0, 2.0, 2.0), values=(1.5,) * 3, clusters=("a", "b", "b")
+    )
+    with Ledger.open(tmp_path) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)
+        ledger.record_fold(replace(make_fold(), predictions=written))
+    assert read_predictions(tmp_path, ("s", 0, 0, 0)) == written
+    table = pq.read_table(tmp_path / "predictions" / predictions_name(("s", 0, 0, 0)))
+    assert table.column("cluster").to_pylist() == ["a", "b", "b"]
+
+
 def test_predictions_that_were_changed_or_removed_are_refused(tmp_path: Path) -> None:
     fill(tmp_path)
     key = (STUDY.id, 0, 0, 0, 1.0)
