@@ -33,11 +33,15 @@ class Candidate:
     clip: float
     patience: int | None = None  # None: no early stopping
     stopping_share: float = 0.15
+    class_weights: str = "none"  # none or balanced
     extras: tuple[tuple[str, Scalar], ...] = ()  # the keys that only this method has, by name
 
     def digest(self) -> str:
-        """Return 16 hex digits that name this candidate by its values."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        """Return 16 hex digits that name this candidate by its values; one that came later counts off its default."""
+        values = asdict(self)
+        if self.class_weights == "none":
+            del values["class_weights"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

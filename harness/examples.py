@@ -39,8 +39,9 @@ class Examples:
     """Rows in a stable order (by id), each with an input and, if it is labelled, a target.
 
     `targets` are words for classes and numbers for regression, as they stand in the source. `digests` hash the
-    content of each row (input, target, group, weight), never its place. `notes` say what a person should know of
-    how the rows came about: dropped rows, twins among the labels.
+    content of each row (input, target, group, weight, time, whether it is locked), never its place. `times` order
+    the rows, dates in days. `locked` are the rows that the source itself sets apart for the test. `notes` say what a
+    person should know of how the rows came about: dropped rows, twins among the labels.
     """
 
     ids: tuple[str, ...]
@@ -49,6 +50,8 @@ class Examples:
     digests: tuple[str, ...]
     groups: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
+    times: tuple[float, ...] | None = None
+    locked: tuple[bool, ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -69,6 +72,8 @@ class Examples:
             digests=tuple(self.digests[row] for row in rows),
             groups=None if self.groups is None else tuple(self.groups[row] for row in rows),
             weights=None if self.weights is None else tuple(self.weights[row] for row in rows),
+            times=None if self.times is None else tuple(self.times[row] for row in rows),
+            locked=None if self.locked is None else tuple(self.locked[row] for row in rows),
         )
 
 
@@ -79,12 +84,23 @@ def build_examples(
     ids: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
+    times: Sequence[float] | None = None,
+    locked: Sequence[bool] | None = None,
     notes: Sequence[str] = (),
 ) -> Examples:
     """Return the rows sorted by id; a row without an id is named by its content, twins of it by `…-2`, `…-3`."""
     content = [_digest_input(item) for item in inputs]
+    further = [
+        column for column in (times, locked) if column is not None
+    ]  # a row without them keeps its name
     digests = [
-        _hash(content[row], targets[row], groups[row] if groups else "", weights[row] if weights else "")
+        _hash(
+            content[row],
+            targets[row],
+            groups[row] if groups else "",
+            weights[row] if weights else "",
+            *(column[row] for column in further),
+        )
         for row in range(len(inputs))
     ]
     names = list(ids) if ids is not None else _name_by_content(digests)
@@ -95,6 +111,8 @@ def build_examples(
         digests=tuple(digests),
         groups=None if groups is None else tuple(groups),
         weights=None if weights is None else tuple(weights),
+        times=None if times is None else tuple(times),
+        locked=None if locked is None else tuple(locked),
         notes=tuple(notes),
     )
     return examples.pick(sorted(range(len(names)), key=names.__getitem__))
@@ -117,6 +135,13 @@ def take_sample(examples: Examples, count: int, seed: int, *, stratified: bool) 
         place[row] = (seen[classes[row]] - 0.5) / totals[classes[row]]
     chosen = sorted(order, key=place.__getitem__)[:count]
     return examples.pick(sorted(chosen))
+
+
+def content_keys(examples: Examples) -> np.ndarray:
+    """Return an index of each row's content, (rows,) int64: rows of equal content have the same."""
+    numbers: dict[str, int] = {}
+    keys = [numbers.setdefault(_digest_input(item), len(numbers)) for item in examples.inputs]
+    return np.array(keys, dtype=np.int64)
 
 
 def group_keys(examples: Examples) -> np.ndarray:

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.candidate import Space, count_candidates, resolve_space
+from harness.control import make_scratch
 from harness.examples import Modality
-from harness.spec.models import Spec
+from harness.spec.models import CONTROLS, Spec
 from harness.spec.options import ArmOptions, Confirm, Protocol, TaskOptions
 from harness.spec.ranges import as_yaml
+from harness.spec.splits import merge_protocol
+
+Kind = Literal["arm", "baseline", "control"]
+"""A search space that is ranked; a rival that has nothing to search; a rival that is searched as arms are."""
 
 SCHEMA_VERSION = 1  # of results: part of every identity, so that no run mixes two schemas
+ADDED = (
+    "class_weights",
+)  # keys of arms that came later: at their defaults they change no identity of before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +40,10 @@ class TaskFacts:
     higher_is_better: bool
     folds: str  # the hash of every example's fold in every repeat
     notes: tuple[str, ...] = ()
+    fold_count: int | None = None  # None: the data do not say, the protocol does
+    part_ratio: float | None = (
+        None  # the mean over folds of scored to trained examples; None: 1/(folds - 1), of folds of like size
+    )
     content: str = ""  # the digest without ids and groups, no part of an identity; empty: an older run's
 
 
@@ -60,23 +72,32 @@ class Study:
     task: str
     backbone: str
     arm: str
-    kind: Literal["arm", "baseline"]
+    kind: Kind
     space: Space | None  # None: a baseline has nothing to search
     trials: int
     repeats: int
     folds: int
     higher_is_better: bool
     blocks: int
+    part_ratio: float | None = None  # see TaskFacts
     locked: bool = False  # a part of the examples is locked away for the test
     outer_fold: int | None = (
         None  # what is locked away is this fold of a nested protocol; None: it is not nested
     )
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
+    fractions: tuple[
+        float, ...
+    ] = ()  # of the training parts, below 1, that the best trial is fitted on again
+
+    @property
+    def test_over_train(self) -> float:
+        """How many examples are scored for each that is trained on, in the mean over folds."""
+        return relate_parts(self.folds, self.part_ratio)
 
     @property
     def fits(self) -> int:
         """How many fits this study takes if no trial is pruned."""
-        return self.trials * self.repeats * self.folds + self.confirming + self.locked
+        return self.trials * self.repeats * self.folds + self.confirming + self.reducing + self.locked
 
     @property
     def confirming(self) -> int:
@@ -84,6 +105,11 @@ class Study:
         if self.confirm is None:
             return 0
         return min(self.confirm.top, self.trials) * self.confirm.repeats * self.folds
+
+    @property
+    def reducing(self) -> int:
+        """How many of them fit the best trial on less data."""
+        return len(self.fractions) * self.folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +121,38 @@ class Plan:
     studies: tuple[Study, ...]
 
 
+def relate_parts(folds: int, ratio: float | None) -> float:
+    """Return the ratio of scored to trained examples that the corrected tests take: of k like folds 1/(k - 1)."""
+    return 1 / (folds - 1) if ratio is None else ratio
+
+
 def protocol_of(spec: Spec, task: str) -> Protocol:
     """Return the suite's protocol with the keys replaced that the task gives; a nested one has its inner folds."""
-    own = spec.tasks[task].protocol
-    given = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
-    protocol = spec.protocol.model_copy(update=given)
-    if protocol.nested is None:
-        return protocol
-    return Protocol(folds=protocol.nested.inner, stratify=protocol.stratify, nested=protocol.nested)
+    return merge_protocol(spec.protocol, spec.tasks[task])
 
 
 def list_outer(protocol: Protocol) -> tuple[int | None, ...]:
     """Return the outer folds of a protocol; of one that is not nested None alone."""
     return (None,) if protocol.nested is None else tuple(range(protocol.nested.outer))
+
+
+def count_folds_of(spec: Spec, survey: Survey, task: str) -> int:
+    """Return how many folds a task has: as many as the survey found in its data, else as the protocol says."""
+    return survey.tasks[task].fold_count or protocol_of(spec, task).folds
+
+
+def locks_away(protocol: Protocol) -> bool:
+    """Say whether a part of the examples is locked away: for the test, or as the outer fold of a nested protocol."""
+    return protocol.nested is not None or protocol.test == "split" or protocol.test > 0
+
+
+def settle_protocols(spec: Spec) -> Spec:
+    """Return the spec with each task's whole protocol: as JSON it no longer tells which of its keys were given."""
+    tasks = {
+        name: task.model_copy(update={"protocol": protocol_of(spec, name)}) if task.protocol else task
+        for name, task in spec.tasks.items()
+    }
+    return spec.model_copy(update={"tasks": tasks})
 
 
 def expand(spec: Spec, survey: Survey) -> Plan:
@@ -127,9 +172,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     protocol = protocol_of(spec, task)
     bench = _identify_bench(spec, survey, task, backbone)
 
-    def study(
-        arm: str, kind: Literal["arm", "baseline"], space: Space | None, part: object, outer_fold: int | None
-    ) -> Study:
+    def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
         distinct = count_candidates(space) if space else 1
         return Study(
             id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
@@ -140,23 +183,32 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             space=space,
             trials=int(min(spec.search.trials, distinct)) if math.isfinite(distinct) else spec.search.trials,
             repeats=protocol.repeats,
-            folds=protocol.folds,
+            folds=count_folds_of(spec, survey, task),
+            part_ratio=facts.part_ratio,
             higher_is_better=facts.higher_is_better,
             blocks=found.blocks,
-            locked=protocol.test > 0 or outer_fold is not None,
+            locked=locks_away(protocol),
             outer_fold=outer_fold,
-            confirm=protocol.confirm if kind == "arm" else None,
+            confirm=None if kind == "baseline" else protocol.confirm,
+            fractions=tuple(fraction for fraction in protocol.fractions if fraction < 1),
         )
 
-    outer = list_outer(protocol)
-    baselines = [study(name, "baseline", None, name, fold) for name in spec.baselines for fold in outer]
     search = spec.search.model_dump(exclude={"trials"})
-    arms = [
-        study(name, "arm", resolve_space(arm, found.blocks), [_describe_arm(arm), search], fold)
-        for name, arm in spec.arms.items()
+
+    def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
+        part = [_describe_arm(arm), search]
+        return study(name, kind, resolve_space(arm, found.blocks), part, outer_fold)
+
+    outer = list_outer(protocol)
+    scratch = make_scratch(spec.arms, found.blocks)
+    beside = [
+        search_arm(name, "control", scratch, fold)
+        if name in CONTROLS
+        else study(name, "baseline", None, name, fold)
+        for name in spec.baselines
         for fold in outer
     ]
-    return baselines + arms
+    return beside + [search_arm(name, "arm", arm, fold) for name, arm in spec.arms.items() for fold in outer]
 
 
 def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
@@ -175,14 +227,18 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
         survey.backbones[backbone].digest,
         [checkpoint.pooling, checkpoint.stem],
         protocol_of(spec, task).model_dump(
-            mode="json", exclude={"confirm"}, exclude_defaults=True
-        ),  # confirming only adds repeats; a key that is added to the format later changes no study of today
+            mode="json", exclude={"confirm", "fractions"}, exclude_defaults=True
+        ),  # both only add fits to what was searched; a key that is added to the format later changes no study of today
         [spec.compute.precision, spec.compute.shelf],
     ]
 
 
 def _describe_arm(arm: ArmOptions) -> dict[str, object]:
-    described = {name: getattr(arm, name) for name in sorted(type(arm).model_fields)}
+    described = {
+        name: getattr(arm, name)
+        for name, field in sorted(type(arm).model_fields.items())
+        if name not in ADDED or getattr(arm, name) != field.default
+    }
     stopping = described.pop("early_stopping")
     return {name: as_yaml(value) for name, value in described.items()} | {
         "early_stopping": stopping.model_dump() if stopping else None

@@ -17,16 +17,19 @@ from pydantic import ValidationError
 from harness import plugins
 from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError, SpecError, did_you_mean
+from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
-from harness.judge.rank import compare_arms, judge_studies
+from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
+from harness.judge.rank import compare_arms, find_best_trial, judge_studies
 from harness.judge.winner import choose_cell
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
-from harness.plan import Plan, Survey, expand
+from harness.plan import Plan, Survey, expand, settle_protocols
 from harness.record.counts import count_fits, count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
+from harness.record.importance import read_importances
 from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import Ledger, read_history
 from harness.record.lock import Lock, read_lock, read_provenance, write_lock
@@ -66,6 +69,7 @@ class Prospect:
     plan: Plan
     known: dict[str, int]
     workers: int
+    detectable: tuple[Detectable, ...]
 
 
 def plan_suite(
@@ -74,10 +78,12 @@ def plan_suite(
     base: Path = Path(),
     results: Path = RESULTS,
     offline: bool = False,
+    discordance: float = DISCORDANCE,
     progress: Progress = SILENCE,
 ) -> Prospect:
     """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
 
+    `discordance` is the share of examples that two arms are assumed to decide differently where no pilot tells.
     `base` is the folder that relative paths of the spec start from. Assets that the spec names are fetched, unless
     `offline`: raises `AssetError`, `DataError` or `ModelError` for what is missing or cannot be used.
     """
@@ -91,6 +97,7 @@ def plan_suite(
         plan=plan,
         known={study.id: count_fits(study, history) for study in plan.studies},
         workers=count_workers(spec.compute, pending),
+        detectable=find_detectable(plan, history, spec, discordance=discordance),
     )
 
 
@@ -172,6 +179,9 @@ def _search(
             search=spec.search,
             clock=time.monotonic,
             deadline_s=deadline_s,
+            find_best=lambda study: find_best_trial(
+                plan, study, ledger.history(), spec, read=open_reader(folder)
+            ),
             stop=stop,
             on_event=watch(plan),
         )
@@ -195,7 +205,9 @@ def rank_run(folder: Path) -> Comparison:
     """Return the comparison of a run from its lock and ledger alone: neither data nor weights are needed."""
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
-    return compare_arms(expand(spec, lock.survey), read_history(folder), spec, read=open_reader(folder))
+    plan, history = expand(spec, lock.survey), read_history(folder)
+    comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    return add_importances(comparison, plan, weigh_arms(plan, history, read_importances(folder)))
 
 
 def report_run(folder: Path) -> Comparison:
@@ -283,7 +295,7 @@ def open_source(spec: Spec, *, base: Path, offline: bool, progress: Progress) ->
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     _fetch_assets(list_assets_of(spec), offline=offline, progress=progress)
     return Source(
-        spec_json=spec.model_dump_json(),
+        spec_json=settle_protocols(spec).model_dump_json(),
         base=base.resolve(),
         cache=cache_root().parent,
         plugin_folders=plugins.folders(),
@@ -326,6 +338,7 @@ def _read_spec(folder: Path, lock: Lock) -> Spec:
 def _write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     write_tables(folder, plan, history)
     comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    comparison = add_importances(comparison, plan, keep_importances(folder, plan, history))
     write_report(
         folder,
         comparison,

@@ -21,7 +21,7 @@ FILES = sorted(file for file in FOLDER.rglob("*.yaml") if "speed" not in file.re
 SCHEMA = FOLDER.parent / "harness" / "spec" / "spec-v1.json"
 SEARCHED = (Span, Choice)
 OF_BLOCKS = {"backbone_lr", "layer_decay"}  # mean nothing where no block is trained
-OF_CLASSES = {"label_smoothing"}
+OF_CLASSES = {"label_smoothing", "class_weights"}
 OF_PICTURES = {"batch_norm"}
 
 

@@ -43,7 +43,7 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
 
 def _is_failed(cell: Cell) -> bool:
     """Say whether a cell lacks its score because something failed; a baseline's metric may just be undefined."""
-    return cell.score is None and (cell.kind == "arm" or cell.trials.ok == 0)
+    return cell.score is None and (cell.kind != "baseline" or cell.trials.ok == 0)
 
 
 def show_ending(ended: Run) -> str:
@@ -58,6 +58,8 @@ def show_ending(ended: Run) -> str:
 
 def describe_prospect(prospect: Prospect) -> dict[str, object]:
     """Return a plan as a document."""
+    from harness.report.detectable import describe_detectable
+
     plan = prospect.plan
     return {
         "suite": plan.suite,
@@ -80,11 +82,14 @@ def describe_prospect(prospect: Prospect) -> dict[str, object]:
             }
             for study in plan.studies
         ],
+        "detectable": [describe_detectable(each) for each in prospect.detectable],
     }
 
 
 def show_prospect(prospect: Prospect, width: int) -> str:
     """Return a plan as a table: a line for each task and backbone, then what is left to do."""
+    from harness.report.detectable import tell_detectable
+
     plan = prospect.plan
     cells: dict[tuple[str, str, str], list[Study]] = {}
     for study in plan.studies:
@@ -103,6 +108,7 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     workers = f"{prospect.workers} worker{'s' if prospect.workers > 1 else ''}"
     lines += [f" {line.strip()}" for line in lay_out(rows)]
     lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
+    lines += tell_detectable(prospect.detectable, width)
     return "\n".join(lines)
 
 
@@ -116,6 +122,11 @@ def _show_splits(plan: Plan, task: str) -> str:
     return (
         f"{study.folds} folds{repeats}"
         + (", then confirmed" if confirm else "")
+        + (
+            f", then on {', '.join(f'{part:g}' for part in study.fractions)} of the rows"
+            if study.fractions
+            else ""
+        )
         + (", then tested" if study.locked else "")
     )
 

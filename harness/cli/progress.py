@@ -141,11 +141,12 @@ class _Narrator:
 
 def _tell_start(plan: Plan) -> str:
     tasks = len({study.task for study in plan.studies})
-    arms = len({study.arm for study in plan.studies if study.kind == "arm"})
-    baselines = len({study.arm for study in plan.studies if study.kind == "baseline"})
+    names = {(study.kind, study.arm) for study in plan.studies}
+    kinds = Counter(kind for kind, _ in names)
     fits = sum(study.fits for study in plan.studies)
-    counts = (_count(tasks, "task"), _count(arms, "arm"), _count(baselines, "baseline"), _count(fits, "fit"))
-    return " · ".join((plan.suite, *counts)) + " at most"
+    controls = [_count(kinds["control"], "control")] if kinds["control"] else []
+    counts = (_count(kinds["arm"], "arm"), _count(kinds["baseline"], "baseline"), *controls)
+    return " · ".join((plan.suite, _count(tasks, "task"), *counts, _count(fits, "fit"))) + " at most"
 
 
 def _count(number: int, noun: str) -> str:

@@ -55,19 +55,35 @@ def plan(
     spec_file: SpecFile,
     overrides: Overrides = None,
     results: Results = Path("results"),
+    discordance: Annotated[
+        float,
+        typer.Option(
+            "--discordance",
+            min=0.001,
+            max=1.0,
+            help="The share of examples that two arms decide differently, where no earlier run tells.",
+        ),
+    ] = 0.10,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Show the cells of a suite, its folds, and what of them an earlier run has done already; trains nothing."""
+    """Show a suite's cells, what of them is done already, and what differences it can find; trains nothing."""
     from harness.cli.answers import describe_prospect, show_prospect
     from harness.suite import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
-    prospect = plan_suite(spec, base=spec_file.parent, results=results, offline=offline, progress=screen)
+    prospect = plan_suite(
+        spec,
+        base=spec_file.parent,
+        results=results,
+        offline=offline,
+        discordance=discordance,
+        progress=screen,
+    )
     if json:
         answer(describe_prospect(prospect))
     else:
@@ -137,18 +153,14 @@ def rank(
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.rank import rank_scores
     from harness.report import json as report_json
-    from harness.report import terminal
+    from harness.report import standings, terminal
     from harness.suite import find_run, rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
     if run_name.lower().endswith(".csv"):
         ranking = rank_scores(Path(run_name), lower_is_better=lower_is_better)
-        text = (
-            report_json.render_ranking(ranking)
-            if json
-            else terminal.render_ranking(ranking, width=screen.width)
-        )
+        text = report_json.render_ranking(ranking) if json else standings.render(ranking, width=screen.width)
     else:
         comparison = rank_run(find_run(run_name, results=results))
         text = report_json.render(comparison) if json else terminal.render(comparison, width=screen.width)
@@ -189,15 +201,16 @@ def report(
     run_name: RunName,
     results: Results = Path("results"),
     form: Annotated[
-        Literal["terminal", "markdown", "csv", "json", "latex", "html"],
-        typer.Option("--format", help="What to print."),
+        Literal["terminal", "markdown", "csv", "json", "latex", "html", "pdf", "png", "svg"],
+        typer.Option("--format", help="What to print; pdf, png and svg write figures, and print where."),
     ] = "terminal",
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Write a run's tables again from its ledger, and print one of them."""
+    """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
     from harness.report import terminal
+    from harness.report.plates import write_figures
     from harness.report.write import FILES
     from harness.suite import find_run, report_run
 
@@ -205,6 +218,13 @@ def report(
     screen = open_screen(no_color=no_color)
     folder = find_run(run_name, results=results)
     comparison = report_run(folder)
+    if form in ("pdf", "png", "svg"):
+        paths = [str(path) for path in write_figures(folder, comparison, form)]
+        if json:
+            answer({"figures": paths})
+        else:
+            typer.echo("\n".join(paths))
+        return 0
     form = "json" if json else form
     if form == "terminal":
         screen.print(terminal.render(comparison, width=screen.width))

@@ -43,6 +43,6 @@ def _score(depth: int, trials: Sequence[Whole], study: Study) -> DepthScore:
     best = max(trials, key=lambda trial: (len(trial.scores), sign * trial.mean, -trial.record.trial))
     low = high = None
     if len(best.scores) > 1:
-        test = corrected_resampled_t(best.scores, test_over_train=1 / (study.folds - 1))
+        test = corrected_resampled_t(best.scores, test_over_train=study.test_over_train)
         low, high = test.low, test.high
     return DepthScore(depth=depth, score=best.mean, low=low, high=high, trials=len(trials))

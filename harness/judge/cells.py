@@ -17,6 +17,7 @@ from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.components import find_components
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
 from harness.judge.further import add_further
+from harness.judge.learning import trace_learning
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap, keep_finite
 from harness.judge.whole import Whole, find_whole, mean_known
@@ -41,7 +42,8 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
         return replace(cell, note=_explain_missing(study, trials))
     whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
     scored = add_further(_score(cell, whole, study, measure, read), measure)
-    detailed = replace(scored, depths=score_depths(whole, study), components=find_components(whole, study))
+    curved = _add_curve(scored, trials, study)
+    detailed = replace(curved, depths=score_depths(whole, study), components=find_components(whole, study))
     return add_test(detailed, trials, study, measure, read)
 
 
@@ -56,6 +58,15 @@ def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | 
     if evidence is None:
         return _average(cell, whole[0], study, "its predictions cannot be read")
     return _correct(cell, whole, evidence, study, measure)
+
+
+def _add_curve(cell: Cell, trials: Sequence[TrialRecord], study: Study) -> Cell:
+    """Return the cell with the learning curve of its best trial."""
+    best = next((record for record in trials if record.trial == cell.trial), None)
+    curve = None if best is None else trace_learning(study, best)
+    if curve is None:
+        return cell
+    return replace(cell, learning_curve=curve, note="; ".join(filter(None, (cell.note, curve.note))))
 
 
 def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, float, int]:
@@ -221,7 +232,7 @@ def _remark(cell: Cell, study: Study) -> str:
     trials = cell.trials
     counts = ((trials.pruned, "pruned"), (trials.failed, "failed"))
     left_out = " and ".join(f"{count} {state}" for count, state in counts if count)
-    if not left_out or study.kind != "arm":
+    if not left_out or study.kind == "baseline":
         return ""
     return f"{left_out} of {trials.ok + trials.pruned + trials.failed} trials, not in the score"
 

@@ -31,7 +31,7 @@ def find_cheaper(
     if best.record.candidate is None or len(best.scores) < 2:
         return None
     sign = 1 if study.higher_is_better else -1
-    share = 1 / len(best.scores) + 1 / (study.folds - 1)
+    share = 1 / len(best.scores) + study.test_over_train
     error = math.sqrt(share * float(np.var(best.scores, ddof=1)))
     near = [
         trial

@@ -11,9 +11,10 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import SpecError
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind
+from harness.judge.comparison import Cell, ComparedTask, Comparison
 from harness.judge.evidence import Evidence, share_rows, take_rows
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
+from harness.plan import Kind
 
 TOLERANCE = 0.01  # one point
 ENOUGH_SHARED = 0.5  # of the examples of the run that has more
@@ -185,7 +186,7 @@ def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, t
         low=found.low,
         high=found.high,
         p=found.p,
-        mcnemar_p=_count_disagreements(before, after, old.targets) if groups is None else None,
+        mcnemar_p=weigh_disagreements(before, after, old.targets) if groups is None else None,
     )
 
 
@@ -207,7 +208,7 @@ def _judge(difference: float, low: float, high: float, task: ComparedTask, toler
     return "improved" if gained > tolerance and worst > 0 else "held"
 
 
-def _count_disagreements(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> float | None:
+def weigh_disagreements(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> float | None:
     """Return McNemar's p of decided classes, None where the predictions are numbers."""
     if before.ndim != 2:
         return None

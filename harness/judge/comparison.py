@@ -10,14 +10,27 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Modality
+from harness.judge.budgets import Budget
 from harness.judge.by_depth import DepthScore
 from harness.judge.classes import ClassTable
 from harness.judge.evidence import Evidence
+from harness.judge.learning import LearningCurve
+from harness.judge.ranking_test import RankingTest
 from harness.judge.stats import Components
-from harness.spec.options import Protocol
+from harness.plan import Kind, relate_parts
+from harness.record.importance import Importance
+from harness.spec.options import Protocol, Scheme
 
-Kind = Literal["arm", "baseline"]
 SEPARABLE = 0.05  # of an adjusted p
+Question = Literal[
+    "does fine-tuning pay?",
+    "does pretraining pay?",
+    "how deep to freeze?",
+    "is it overfitting?",
+    "what would a cheaper candidate cost?",
+    "would more data help?",
+    "does the split leak?",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,18 @@ class ComparedTask:
     metrics: tuple[FurtherMetric, ...] = ()
     # The same for tasks that differ in nothing but ids, groups and protocol; empty: not known.
     substance: str = ""
+    scheme: Scheme = "kfold"
+    part_ratio: float | None = None  # of scored to trained examples; None: 1/(folds - 1)
+
+    @property
+    def test_over_train(self) -> float:
+        """How many examples are scored for each that is trained on, in the mean over folds."""
+        return relate_parts(self.folds, self.part_ratio)
+
+    @property
+    def fold_correlation(self) -> float:
+        """How much the scores of two folds correlate, by the examples they share: 1/k of k like folds."""
+        return self.test_over_train / (1 + self.test_over_train)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +162,8 @@ class Cell:
     # The share of bags in which it is the best arm of its task and backbone; None: a baseline, or nothing to draw.
     p_best: float | None = None
     deploy: Cheaper | None = None  # None: no trial is cheaper and as good
+    importance: Importance | None = None  # of its searched values; None: too few trials, or nothing to weigh
+    learning_curve: LearningCurve | None = None  # of the best trial; None: the protocol asks for none
     fold_scores: tuple[float, ...] = ()  # of the best trial, by repeat and fold
     fold_gaps: tuple[float, ...] = ()  # how much better training scored there
     metrics: tuple[FurtherScore, ...] = ()  # none where its predictions are gone
@@ -147,6 +174,7 @@ class Cell:
     frozen: Bagged | None = field(default=None, compare=False, repr=False)
     tuned: Bagged | None = field(default=None, compare=False, repr=False)
     evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
+    tested: Evidence | None = field(default=None, compare=False, repr=False)  # on what was locked away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +201,7 @@ class Ranking:
     rows: tuple[RankRow, ...]
     blocks: int
     notes: tuple[str, ...] = ()
+    test: RankingTest | None = None  # None: no block, or one method alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,16 +234,37 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPair:
+    """How much better one arm is than another on the same examples, locked away from both; positive for better.
+
+    `low` and `high` are the 95 % interval of a paired bootstrap over examples, or over groups; `p` is by `method`,
+    adjusted for all pairs of the block (Holm).
+    """
+
+    task: str
+    backbone: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    method: Literal["McNemar", "paired bootstrap"]
+    sentence: str
+
+    @property
+    def winner(self) -> str | None:
+        """Who is better, as far as the locked examples tell; None: they do not."""
+        if self.p >= SEPARABLE:
+            return None
+        return self.first if self.difference > 0 else self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """An answer in words to a question that people ask of one task and backbone, with the figures behind it."""
 
-    question: Literal[
-        "does fine-tuning pay?",
-        "how deep to freeze?",
-        "is it overfitting?",
-        "what would a cheaper candidate cost?",
-        "does the split leak?",
-    ]
+    question: Question
     task: str
     backbone: str
     answer: str  # yes, no, a depth, or "cannot tell"
@@ -234,7 +284,9 @@ class Comparison:
     cells: tuple[Cell, ...]
     ranking: Ranking
     pairs: tuple[Pair, ...] = ()
+    locked_pairs: tuple[LockedPair, ...] = ()  # of arms whose locked test is opened
     backbones: Mapping[Modality, Ranking] = field(default_factory=dict)  # of modalities with several
     verdicts: tuple[Verdict, ...] = ()
+    budgets: tuple[Budget, ...] = ()  # of the blocks whose arms did not get the same
     classes: tuple[ClassTable, ...] = ()  # of the best arm of each task and backbone that has classes
     notes: tuple[str, ...] = ()

@@ -26,17 +26,15 @@ def pair_cells(cells: Sequence[Cell], task: ComparedTask) -> tuple[Pair, ...]:
         ]
         if len(shared) > 1:
             scores = np.array(shared) if task.higher_is_better else -np.array(shared)  # (folds, 2)
-            pairs.append(
-                _compare(first, second, scores, folds=task.folds, rope=find_rope(scores, task.bounds))
-            )
+            pairs.append(_compare(first, second, scores, task, rope=find_rope(scores, task.bounds)))
     adjusted = holm([pair.p for pair in pairs])
     return tuple(replace(pair, p=float(p)) for pair, p in zip(pairs, adjusted, strict=True))
 
 
-def _compare(first: Cell, second: Cell, scores: np.ndarray, *, folds: int, rope: float) -> Pair:
+def _compare(first: Cell, second: Cell, scores: np.ndarray, task: ComparedTask, *, rope: float) -> Pair:
     differences = scores[:, 0] - scores[:, 1]
-    test = corrected_resampled_t(differences, test_over_train=1 / (folds - 1))
-    belief = correlated_bayesian_t(differences, rho=1 / folds, rope=rope)
+    test = corrected_resampled_t(differences, test_over_train=task.test_over_train)
+    belief = correlated_bayesian_t(differences, rho=task.fold_correlation, rope=rope)
     return Pair(
         task=first.task,
         backbone=first.backbone,

@@ -12,17 +12,20 @@ import numpy as np
 
 from harness import plugins
 from harness.examples import Modality
+from harness.judge.budgets import tell_budgets, weigh_budgets
 from harness.judge.cells import build_cell
 from harness.judge.classes import ClassTable, tabulate_classes
 from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
 from harness.judge.evidence import Measure, Read
 from harness.judge.leak import find_leaks, name_substance
+from harness.judge.locked_pairs import pair_locked
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
+from harness.judge.ranking_test import RankingTest, add_wilcoxon
 from harness.judge.score_table import read_score_table
 from harness.judge.verdicts import find_best_arm, reach_verdicts
-from harness.plan import Plan, Study, protocol_of
+from harness.plan import Plan, Study, count_folds_of, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
 
@@ -52,12 +55,14 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     ranking = count_wins(rank_cells(cells, tuple(tasks.values())), pairs)
     nested = {name for name in tasks if protocol_of(spec, name).nested is not None}
     corrected = [CORRECTED] if any(cell.optimism for cell in cells if cell.task not in nested) else []
+    budgets = weigh_budgets(plan.studies, _by_study(history), asked=spec.search.trials)
     return Comparison(
         suite=plan.suite,
         protocol=spec.protocol,
         tasks=tuple(tasks.values()),
         cells=cells,
         pairs=pairs,
+        locked_pairs=pair_locked(cells, tasks),
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
         verdicts=(
@@ -65,7 +70,14 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
             *find_leaks(cells, tuple(tasks.values()), measures),
         ),
         classes=tabulate_best(cells, tasks, measures),
-        notes=(*corrected, *map(NESTED.format, sorted(nested)), *ranking.notes, *history.damage),
+        budgets=budgets,
+        notes=(
+            *corrected,
+            *map(NESTED.format, sorted(nested)),
+            *ranking.notes,
+            *tell_budgets(budgets, plan.studies),
+            *history.damage,
+        ),
     )
 
 
@@ -78,6 +90,12 @@ def judge_studies(
     return tuple(
         build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
     )
+
+
+def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
+    """Return the trial that a study's cell is described by, None where it has none."""
+    trials = _by_study(history).get(study.id, ())
+    return build_cell(study, trials, _find_measure(plan, spec, study.task), read).trial
 
 
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:
@@ -187,19 +205,40 @@ def count_wins(ranking: Ranking, pairs: Sequence[Pair]) -> Ranking:
 def rank_scores(
     scores: Path | Mapping[str, Mapping[str, float | None]], *, lower_is_better: bool = False
 ) -> Ranking:
-    """Return the mean ranks of methods over data sets, from a CSV file or as scores[data set][method].
+    """Return the ranking of methods over data sets, from a CSV file or as scores[data set][method].
 
     The file's first column names the data set, every further one is a method. A data set that lacks a score is
-    left out, and the ranking's notes say so. Raises `SpecError` with all faults of the file.
+    left out, and the ranking's notes say so. Wins, ties and losses count data sets, scores that agree to twelve
+    digits being tied. Raises `SpecError` with all faults of the file.
     """
     table = read_score_table(scores) if isinstance(scores, Path) else scores
+    sign = -1 if lower_is_better else 1
     blocks = {
-        (dataset, ""): {
-            method: Scored.of(score, -1 if lower_is_better else 1) for method, score in row.items()
-        }
+        (dataset, ""): {method: Scored.of(score, sign) for method, score in row.items()}
         for dataset, row in table.items()
     }
-    return rank_blocks(blocks, words=("data set", "method"))
+    ranking = rank_blocks(blocks, words=("data set", "method"))
+    if ranking.test is None:
+        return ranking
+    rows = [
+        [row[method].value for method in ranking.test.methods if method in row] for row in blocks.values()
+    ]
+    whole = np.array(
+        [row for row in rows if len(row) == len(ranking.test.methods) and None not in row], dtype=np.float64
+    )
+    test = add_wilcoxon(ranking.test, whole, word="data set")
+    return replace(count_score_wins(ranking, test), test=test)
+
+
+def count_score_wins(ranking: Ranking, test: RankingTest) -> Ranking:
+    """Return the ranking with how often each method ranked above, level with and below another on a data set."""
+    won, tied, lost = Counter[str](), Counter[str](), Counter[str]()
+    for pair in test.pairs:
+        won += Counter({pair.first: pair.wins, pair.second: pair.losses})
+        lost += Counter({pair.first: pair.losses, pair.second: pair.wins})
+        tied += Counter({pair.first: pair.ties, pair.second: pair.ties})
+    rows = [replace(row, wins=won[row.arm], ties=tied[row.arm], losses=lost[row.arm]) for row in ranking.rows]
+    return replace(ranking, rows=tuple(rows))
 
 
 def _merge_outer(
@@ -255,7 +294,9 @@ def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         metric=facts.metric,
         higher_is_better=facts.higher_is_better,
         bounds=plugins.find("metrics", facts.metric).BOUNDS if known else (-math.inf, math.inf),
-        folds=protocol.folds if protocol.nested is None else protocol.nested.outer,
+        folds=count_folds_of(spec, plan.survey, name) if protocol.nested is None else protocol.nested.outer,
+        scheme=protocol.scheme,
+        part_ratio=facts.part_ratio,
         examples=facts.examples,
         groups=facts.groups,
         substance=name_substance(facts, spec.tasks[name]),

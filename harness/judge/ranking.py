@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.judge.comparison import SEPARABLE, Ranking, RankRow
+from harness.judge.ranking_test import RankingTest, examine_ranks
 from harness.judge.stats import holm
 from harness.judge.stats.ranks import rank_values
 
@@ -54,7 +55,25 @@ def rank_blocks(blocks: Mapping[Block, Mapping[str, Scored]], *, words: tuple[st
         replace(_row(methods[place], float(means[place]), drawn, place), tier=tiers.get(place))
         for place in order
     ]
-    return Ranking(rows=tuple(rows), blocks=len(whole), notes=tuple(_notes(lacking, whole, words=words)))
+    return Ranking(
+        rows=tuple(rows),
+        blocks=len(whole),
+        notes=tuple(_notes(lacking, whole, words=words)),
+        test=_test(ranks, methods, words=words),
+    )
+
+
+def _test(
+    ranks: Mapping[Block, np.ndarray], methods: Sequence[str], *, words: tuple[str, str]
+) -> RankingTest | None:
+    """Return the test over clusters, whose blocks are not independent: their ranks are averaged first."""
+    if len(methods) < 2:
+        return None
+    clusters: dict[str, list[np.ndarray]] = defaultdict(list)
+    for (cluster, _), block in ranks.items():
+        clusters[cluster].append(block)
+    scores = -np.array([np.mean(blocks, axis=0) for blocks in clusters.values()])  # (clusters, methods)
+    return examine_ranks(scores, methods, words=words, averaged=len(ranks) > len(clusters))
 
 
 def _leave_out(

@@ -49,7 +49,8 @@ def add_test(
     if found is None:
         return cell
     interval = bootstrap(found, measure)
-    return replace(cell, test_low=keep_finite(interval.low), test_high=keep_finite(interval.high))
+    low, high = keep_finite(interval.low), keep_finite(interval.high)
+    return replace(cell, test_low=low, test_high=high, tested=found)
 
 
 def _find_gap(record: TrialRecord, study: Study) -> float | None:

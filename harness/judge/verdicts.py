@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from harness.judge.comparison import Bagged, Cell, ComparedTask, Verdict
+from harness.judge.comparison import Bagged, Cell, ComparedTask, Question, Verdict
+from harness.judge.learning import measure_gain
 from harness.judge.pairs import find_rope
 from harness.judge.stats import corrected_resampled_t
 
@@ -27,44 +29,90 @@ def reach_verdicts(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> tupl
         for (task, _), block in found.items()
         for verdict in (
             ask_whether_it_pays(block, named[task]),
+            ask_whether_pretraining_pays(block, named[task]),
             ask_how_deep(block, named[task]),
             ask_whether_it_overfits(block, named[task]),
             ask_what_cheaper_costs(block, named[task]),
+            ask_whether_more_data_helps(block, named[task]),
         )
     ]
     return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """How much better one side scores than the other, over bags, with the ends of the 95 % interval."""
+
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def answer(self) -> str:
+        """Whether it is a gain."""
+        return "yes" if self.low > 0 else "no" if self.high < 0 else CANNOT_TELL
+
+    def __str__(self) -> str:
+        return f"{self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+    def tell(self, question: Question, block: Sequence[Cell], sentence: str) -> Verdict:
+        """Return the verdict that rests on it."""
+        return Verdict(
+            question=question,
+            task=block[0].task,
+            backbone=block[0].backbone,
+            answer=self.answer,
+            sentence=f"{self.answer}: {sentence}",
+            difference=self.difference,
+            low=self.low,
+            high=self.high,
+        )
+
+
 def ask_whether_it_pays(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
-    """Compare the trials that train blocks with the best of what trains none: baselines, and trials that froze all.
+    """Compare the trials that train blocks with the best rival: baselines, trials that froze all, and controls.
 
     In each bag the best of either side is chosen inside and scored outside. None where a side is missing.
     """
-    sign = 1 if task.higher_is_better else -1
-    rivals = {cell.arm: cell.frozen for cell in block if cell.frozen is not None and cell.arm != "majority"}
-    tuned = [cell.tuned for cell in block if cell.tuned is not None]
-    if not tuned or not rivals:
+    idle = {cell.arm: cell.frozen for cell in block if cell.frozen is not None and cell.arm != "majority"}
+    controls = {cell.arm: cell.bagged for cell in block if cell.kind == "control" and cell.bagged is not None}
+    tuned = [cell.tuned for cell in block if cell.kind == "arm" and cell.tuned is not None]
+    gain = _find_gain(tuned, [*idle.values(), *controls.values()], task)
+    if gain is None:
         return None
-    gained = _score_outside(tuned, sign) - _score_outside(list(rivals.values()), sign)  # (bags,)
+    rivals = f"the best that trains none, of {', '.join(idle)}"
+    if controls:
+        rivals = f"the best of {', '.join((*idle, *controls))} (from random weights)"
+    return gain.tell(
+        "does fine-tuning pay?", block, f"training blocks gains {gain} {task.metric} over {rivals}"
+    )
+
+
+def ask_whether_pretraining_pays(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Compare the best of the arms with the same network from random weights; None where there is no such control."""
+    controls = [cell.bagged for cell in block if cell.kind == "control" and cell.bagged is not None]
+    arms = [cell.bagged for cell in block if cell.kind == "arm" and cell.bagged is not None]
+    gain = _find_gain(arms, controls, task)
+    if gain is None:
+        return None
+    return gain.tell(
+        "does pretraining pay?",
+        block,
+        f"the best arm gains {gain} {task.metric} over the same network from random weights",
+    )
+
+
+def _find_gain(ours: Sequence[Bagged], theirs: Sequence[Bagged], task: ComparedTask) -> Gain | None:
+    """Return what the better of ours gains over the better of theirs; None where a side is missing."""
+    if not ours or not theirs:
+        return None
+    sign = 1 if task.higher_is_better else -1
+    gained = _score_outside(ours, sign) - _score_outside(theirs, sign)  # (bags,)
     known = gained[np.isfinite(gained)]
     if not len(known):
         return None
-    difference = float(known.mean())
     low, high = map(float, np.quantile(known, [0.025, 0.975]))
-    answer = "yes" if low > 0 else "no" if high < 0 else CANNOT_TELL
-    return Verdict(
-        question="does fine-tuning pay?",
-        task=task.name,
-        backbone=block[0].backbone,
-        answer=answer,
-        sentence=(
-            f"{answer}: training blocks gains {difference:+.3f} [{low:+.3f}, {high:+.3f}] {task.metric} over the best "
-            f"that trains none, of {', '.join(rivals)}"
-        ),
-        difference=difference,
-        low=low,
-        high=high,
-    )
+    return Gain(difference=float(known.mean()), low=low, high=high)
 
 
 def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
@@ -103,7 +151,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
     gaps = [gap for gap in best.fold_gaps if math.isfinite(gap)]
     if len(gaps) < 2:
         return None
-    test = corrected_resampled_t(gaps, test_over_train=1 / (task.folds - 1))
+    test = corrected_resampled_t(gaps, test_over_train=task.test_over_train)
     rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
     answer = "yes" if test.low > rope else "no" if test.high < rope else CANNOT_TELL
     return Verdict(
@@ -147,6 +195,32 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
         difference=cheaper.regret,
         low=cheaper.low,
         high=cheaper.high,
+    )
+
+
+def ask_whether_more_data_helps(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
+    """Look at what the best arm gained from the last rows of its learning curve; no means less than a point."""
+    best = find_best_arm(block, task)
+    if best is None or best.learning_curve is None:
+        return None
+    gain = measure_gain(best.learning_curve, higher_is_better=task.higher_is_better)
+    if gain is None:
+        return None
+    before, last = best.learning_curve.points[-2:]
+    rope = find_rope(np.array([score for score in last.fold_scores if math.isfinite(score)]), task.bounds)
+    answer = "no" if gain.high < rope else "yes" if gain.low > 0 else CANNOT_TELL
+    return Verdict(
+        question="would more data help?",
+        task=task.name,
+        backbone=best.backbone,
+        answer=answer,
+        sentence=(
+            f"{answer}: from {before.n_train:.0f} to {last.n_train:.0f} training rows {best.arm} gains "
+            f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {task.metric}"
+        ),
+        difference=gain.mean,
+        low=gain.low,
+        high=gain.high,
     )
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from harness.examples import Examples, Modality
 from harness.learn.folds import split_examples
+from harness.learn.kin import Kin
 from harness.learn.loop import Forward
 from harness.learn.seeds import Purpose, derive_seed
 from harness.learn.shelf import Activations, Rows, Shelf
@@ -21,7 +22,7 @@ from harness.modalities.encoded import Encoded
 from harness.model.batch import call_logits, evaluating
 from harness.model.cut import Manner, open_cut, prove_cut, run_to
 from harness.model.frozen import digest_frozen
-from harness.model.load import reset_head
+from harness.model.load import redraw, reset_head
 from harness.model.trunk import Trunk
 from harness.spec.models import Compute
 from harness.spec.options import Protocol
@@ -44,6 +45,7 @@ class Bench:
     target: ModuleType  # the plug-in under harness/targets that owns the predictions
     weights: np.ndarray  # (rows,) what each example counts in a metric
     groups: np.ndarray  # (rows,) an index of each row's group
+    kin: Kin  # what ties each row to others, where folds do not keep it together
     encoded: Encoded
     lengths: np.ndarray  # (rows,)
     processor: Any  # the checkpoint's tokenizer, image processor or feature extractor
@@ -100,6 +102,11 @@ class Bench:
         self.model.load_state_dict(self.pristine)
         reset_head(self.model, self.fresh, head_seed)
 
+    def reset_to_random(self, network_seed: int, head_seed: int) -> None:
+        """Give the model random weights, with the head that `reset` draws: what was pretrained takes no part."""
+        redraw(self.model, network_seed)
+        reset_head(self.model, self.fresh, head_seed)
+
     def digest(self, names: frozenset[str]) -> str:
         """Return the hash of parameters and buffers as they are after `reset`, remembered where no seed changes it."""
         if names & self.fresh:
@@ -128,7 +135,7 @@ class Bench:
         """
         manner = self._find_manner(depth)
         if manner is None:
-            yield lambda rows: self._autocast(lambda: call_logits(self.model, self.batch(rows)))
+            yield self.run_whole
             return
         states = self._take(depth)
         with open_cut(self.model, self.trunk, depth, manner) as cut:
@@ -140,6 +147,10 @@ class Bench:
                 return logits
 
             yield forward
+
+    def run_whole(self, rows: np.ndarray) -> torch.Tensor:
+        """Return the logits of some rows from the whole model as it is, without the shelf."""
+        return self._autocast(lambda: call_logits(self.model, self.batch(rows)))
 
     def _autocast(self, run: Callable[[], Result]) -> Result:
         """Run something in the spec's precision; the loss and what it is computed from stay in float32."""

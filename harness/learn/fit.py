@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness import plugins
 from harness.candidate import Candidate
@@ -18,14 +19,17 @@ from harness.learn.groups import build_schedule, group_parameters
 from harness.learn.loop import Diverged, Forward, Trained, compute_logits, count_steps, train
 from harness.model.frozen import Frozen, choose_frozen, digest_frozen, fix_batch_norm, freeze, settle
 
+MOMENTUM = 0.1  # torch's own, of a BatchNorm
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seeds:
-    """What the three random parts of a fit follow from."""
+    """What the random parts of a fit follow from."""
 
     head: int
     order: int
     dropout: int
+    network: int | None = None  # None: the network starts from its pretrained weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +55,21 @@ def fit_candidate(
     *,
     watch: Callable[[Forward, int], bool] | None = None,
 ) -> Iterator[Fitted]:
-    """Train from the pretrained weights and give the result, to be asked for logits before the block ends.
+    """Train and give the result, to be asked for logits before the block ends.
 
+    It starts from the pretrained weights, or from random ones that follow from `seeds.network`; then nothing is frozen
+    that the candidate does not freeze, and the shelf takes no part.
     `watch(forward, epoch)` is called after each epoch and may stop the training. Raises `Diverged`.
     """
     model, depth = bench.model, candidate.freeze_depth
-    bench.reset(seeds.head)
-    frozen = choose_frozen(bench.trunk, depth, stem_frozen=bench.stem_frozen)
+    pretrained = _start(bench, seeds)
+    frozen = choose_frozen(bench.trunk, depth, stem_frozen=bench.stem_frozen and pretrained)
     frozen = replace(frozen, names=_leave_trained(bench, frozen, candidate))
-    before = bench.digest(frozen.names)
+    before = bench.digest(frozen.names) if pretrained else digest_frozen(model, frozen.names)
     with (
         _set_dropout(model, candidate.dropout),
-        bench.open_forward(depth) as run,
+        nullcontext() if pretrained else _hasten_batch_norm(model),
+        _open_forward(bench, depth, pretrained=pretrained) as run,
         freeze(model, frozen),
         _seeded(seeds.dropout),
     ):
@@ -75,6 +82,35 @@ def fit_candidate(
         )
     if digest_frozen(model, frozen.names) != before:
         raise ThawError(f"frozen parameters or buffers changed at depth {depth}")
+
+
+def _start(bench: Bench, seeds: Seeds) -> bool:
+    """Give the model the weights that a fit begins with, and say whether they are the pretrained ones."""
+    if seeds.network is None:
+        bench.reset(seeds.head)
+        return True
+    bench.reset_to_random(seeds.network, seeds.head)
+    return False
+
+
+def _open_forward(bench: Bench, depth: int, *, pretrained: bool) -> AbstractContextManager[Forward]:
+    return bench.open_forward(depth) if pretrained else nullcontext(bench.run_whole)
+
+
+@contextmanager
+def _hasten_batch_norm(model: nn.Module) -> Iterator[None]:
+    """Let the statistics of every BatchNorm follow the batches at least as fast as torch's own do.
+
+    They begin as those of no data, of which EfficientNet's momentum of 0.01 leaves more than half after sixty steps.
+    """
+    own = [(module, module.momentum) for module in model.modules() if isinstance(module, _BatchNorm)]
+    for module, momentum in own:
+        module.momentum = None if momentum is None else max(momentum, MOMENTUM)
+    try:
+        yield
+    finally:
+        for module, momentum in own:
+            module.momentum = momentum
 
 
 def _run_loop(
@@ -102,7 +138,12 @@ def _run_loop(
     return train(
         set_modes,
         run,
-        partial(_compute_loss, bench, smoothing=candidate.label_smoothing),
+        partial(
+            _compute_loss,
+            bench,
+            smoothing=candidate.label_smoothing,
+            class_weights=_weigh_classes(bench, candidate, rows),
+        ),
         optimizer,
         build_schedule(optimizer, candidate, steps=steps),
         rows=rows,
@@ -120,17 +161,18 @@ def choose_epochs(
 ) -> int:
     """Return the number of epochs with the least loss on the `inner` rows of the training part, by early stopping.
 
+    Classes weigh in that loss as they do in training, by the rows that are trained on.
     `inner` marks the rows of `rows` that are held out, (rows,) bool. The fold that scores takes no part.
     """
     patience = candidate.patience
     assert patience is not None
     held_out, kept = rows[inner], rows[~inner]
     losses: list[float] = []
+    weights = _weigh_classes(bench, candidate, kept)
 
     def watch(forward: Forward, epoch: int) -> bool:
-        losses.append(
-            measure_loss(bench, compute_logits(bench.model, forward, held_out, bench.lengths), held_out)
-        )
+        logits = compute_logits(bench.model, forward, held_out, bench.lengths)
+        losses.append(measure_loss(bench, logits, held_out, class_weights=weights))
         return epoch - _find_best(losses) >= patience
 
     with fit_candidate(bench, candidate, kept, seeds, watch=watch):
@@ -144,15 +186,35 @@ def _find_best(losses: list[float]) -> int:
     return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf))) + 1
 
 
-def measure_loss(bench: Bench, logits: np.ndarray, rows: np.ndarray) -> float:
-    """Return the mean loss of some rows' logits, without smoothing."""
-    return float(_compute_loss(bench, torch.from_numpy(logits), rows, smoothing=0.0))
+def measure_loss(
+    bench: Bench, logits: np.ndarray, rows: np.ndarray, *, class_weights: np.ndarray | None = None
+) -> float:
+    """Return the mean loss of some rows' logits, without smoothing; None: all examples count alike."""
+    return float(
+        _compute_loss(bench, torch.from_numpy(logits), rows, smoothing=0.0, class_weights=class_weights)
+    )
 
 
-def _compute_loss(bench: Bench, logits: torch.Tensor, rows: np.ndarray, *, smoothing: float) -> torch.Tensor:
+def _compute_loss(
+    bench: Bench,
+    logits: torch.Tensor,
+    rows: np.ndarray,
+    *,
+    smoothing: float,
+    class_weights: np.ndarray | None,
+) -> torch.Tensor:
     known = torch.from_numpy(bench.targets[rows]).to(logits.device)
-    value: torch.Tensor = bench.target.loss(logits, known, smoothing=smoothing)
+    weighed = {} if class_weights is None else {"class_weights": class_weights}  # numbers have no classes
+    value: torch.Tensor = bench.target.loss(logits, known, smoothing=smoothing, **weighed)
     return value
+
+
+def _weigh_classes(bench: Bench, candidate: Candidate, rows: np.ndarray) -> np.ndarray | None:
+    """Return what an example of each class counts in the loss, by the rows that are trained on; None: all alike."""
+    if candidate.class_weights == "none":
+        return None
+    weights: np.ndarray | None = bench.target.balance(bench.targets[rows], bench.labels)
+    return weights
 
 
 def _leave_trained(bench: Bench, frozen: Frozen, candidate: Candidate) -> frozenset[str]:

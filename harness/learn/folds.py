@@ -9,6 +9,8 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.examples import Examples
+from harness.learn.kin import Kin
+from harness.learn.schemes import chain_forward, leave_groups_out, open_declared, open_oldest
 from harness.learn.seeds import Purpose, derive_seed
 from harness.spec.options import Protocol
 
@@ -28,10 +30,11 @@ def split_examples(
     """Return the fold of each example in one repeat, (rows,) int64; `classes` is None where targets are none.
 
     What is locked away stands behind the last fold, in fold number `protocol.folds`, in every repeat: what is left for
-    the test, or the outer fold of a nested protocol.
+    the test, or the outer fold of a nested protocol. Of leave-one-group-out that must be the number that `count_folds`
+    gives. What is only trained on is `UNSCORED`.
 
     The first repeat beyond those of the protocol, which confirms, has the folds of the first: what differs between the
-    two is the training seed alone.
+    two is the training seed alone. Folds that follow from the data are the same in all repeats.
     """
     if repeat == protocol.repeats:
         repeat = 0
@@ -41,8 +44,7 @@ def split_examples(
     content = examples.digest()
     place = np.full(len(examples), protocol.folds, dtype=np.int64)
     if protocol.nested is None:
-        test_seed = derive_seed(seed, Purpose.TEST, content)
-        rows = _leave_open(examples.ids, groups, strata, share=protocol.test, seed=test_seed)
+        rows = _list_open(examples, groups, strata, protocol, seed=derive_seed(seed, Purpose.TEST, content))
         numbers = [repeat]
     else:
         assert outer_fold is not None
@@ -50,6 +52,12 @@ def split_examples(
         outer = split_folds(examples.ids, groups, strata, folds=protocol.nested.outer, seed=outer_seed)
         rows = np.flatnonzero(outer != outer_fold)
         numbers = [repeat, outer_fold]
+    if protocol.scheme == "leave-one-group-out":
+        place[rows] = leave_groups_out(examples.pick(rows.tolist()).groups)
+        return place
+    if protocol.scheme == "temporal":
+        place[rows] = chain_forward(np.array(examples.times)[rows], folds=protocol.folds)
+        return place
     place[rows] = split_folds(
         [examples.ids[row] for row in rows],
         np.unique(groups[rows], return_inverse=True)[1],
@@ -60,9 +68,36 @@ def split_examples(
     return place
 
 
-def list_training(place: np.ndarray, fold: int, *, folds: int) -> np.ndarray:
-    """Return the rows that a fold is trained on: neither its own nor those that are locked away."""
-    return np.flatnonzero((place != fold) & (place < folds))
+def count_folds(
+    examples: Examples, groups: np.ndarray, classes: np.ndarray | None, protocol: Protocol, *, seed: int
+) -> int:
+    """Return how many folds a task has: as the protocol says, or one for each group that is not locked away."""
+    if protocol.scheme != "leave-one-group-out":
+        return protocol.folds
+    beyond = protocol.model_copy(update={"folds": len(examples)})  # more than there can be
+    place = split_examples(examples, groups, classes, beyond, seed=seed, repeat=0)
+    return int(place[place < len(examples)].max()) + 1
+
+
+def list_training(place: np.ndarray, fold: int, *, folds: int, kin: Kin) -> np.ndarray:
+    """Return the rows that a fold is trained on: neither its own, nor those that are locked away, nor kin of its own.
+
+    Of a temporal scheme they are also older than its own.
+    """
+    others = np.flatnonzero((place != fold) & (place < folds))
+    return kin.leave_out(others, np.flatnonzero(place == fold))
+
+
+def _list_open(
+    examples: Examples, groups: np.ndarray, classes: np.ndarray | None, protocol: Protocol, *, seed: int
+) -> np.ndarray:
+    """Return the rows that are not locked away for the test."""
+    times = np.array(examples.times) if protocol.scheme == "temporal" else None
+    if protocol.test == "split":
+        return open_declared(examples, times)
+    if protocol.test and times is not None:
+        return open_oldest(times, share=protocol.test)
+    return _leave_open(examples.ids, groups, classes, share=protocol.test, seed=seed)
 
 
 def _leave_open(

@@ -15,8 +15,10 @@ from torch import nn
 from harness import plugins
 from harness.candidate import list_depths, resolve_space
 from harness.errors import DataError
-from harness.examples import group_keys, name_clusters
+from harness.examples import Examples, group_keys, name_clusters
 from harness.learn.bench import Bench
+from harness.learn.folds import count_folds
+from harness.learn.kin import find_kin
 from harness.learn.shelf import Shelf
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.modalities import find_modality
@@ -26,6 +28,7 @@ from harness.model.load import load_pretrained
 from harness.model.trunk import Trunk, find_trunk
 from harness.plan import protocol_of
 from harness.spec.models import Spec
+from harness.spec.options import Protocol
 
 
 def open_bench(source: Source, task: str, backbone: str) -> Bench:
@@ -56,6 +59,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         target=target,
         weights=np.ones(len(examples)) if examples.weights is None else np.array(examples.weights),
         groups=groups,
+        kin=find_kin(examples, protocol_of(spec, task)),
         clusters=name_clusters(examples, groups),
         encoded=encoded,
         lengths=encoded.lengths if encoded.padding is not None else np.zeros(len(encoded), dtype=np.int64),
@@ -65,7 +69,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         trunk=trunk,
         pristine={name: tensor.clone() for name, tensor in model.state_dict().items()},
         pooling=spec.backbones[backbone].pooling,
-        protocol=protocol_of(spec, task),
+        protocol=_count_folds(spec, task, examples),
         compute=spec.compute,
         seed=spec.seed,
         content=_digest_content(weights, spec.compute.precision, encoded),
@@ -74,6 +78,15 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         depths=_list_all_depths(spec, trunk),
         shelf=_open_shelf(spec, source.cache),
     )
+
+
+def _count_folds(spec: Spec, task: str, examples: Examples) -> Protocol:
+    """Return a task's protocol with the number of folds that its data have."""
+    protocol, target = protocol_of(spec, task), plugins.find("targets", task_type(spec, task).TARGET)
+    targets = target.encode(examples.targets, target.declare_labels(examples.targets))
+    classes = targets if target.STRATIFIED else None
+    folds = count_folds(examples, group_keys(examples), classes, protocol, seed=spec.seed)
+    return protocol.model_copy(update={"folds": folds})
 
 
 def _refuse_change(place: str, what: str, planned: str | None, found: str) -> None:

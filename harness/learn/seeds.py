@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 
 
+@unique
 class Purpose(IntEnum):
     """What randomness is for. Split, order and head are the same for all arms, so that arms are paired."""
 
@@ -19,6 +20,8 @@ class Purpose(IntEnum):
     STRENGTH = 7  # of the baselines' regularization
     TEST = 8  # which examples are locked away
     OUTER = 9  # the outer folds of a nested protocol
+    FRACTION = 10  # which part of the training rows a learning curve sees
+    NETWORK = 11  # the random weights of a control
 
 
 def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int:

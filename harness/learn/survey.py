@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 
 from harness import plugins
 from harness.errors import HarnessError, ModelError
-from harness.examples import Examples, Modality, describe_twins, digest_content, group_keys
-from harness.learn.folds import list_training, split_examples
+from harness.examples import Modality, describe_twins, digest_content
+from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
+from harness.learn.trying import try_folds
 from harness.model.checkpoint import digest_checkpoint
 from harness.model.layers import count_blocks
-from harness.plan import BackboneFacts, Survey, TaskFacts, list_outer, protocol_of
+from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
 from harness.record.files import make_folder, write_whole
 from harness.spec.models import Spec
 
@@ -52,7 +51,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
     try:
         examples = read_examples(spec, task, base=base)
         labels = target.declare_labels(examples.targets)
-        folds = _try_folds(spec, task, examples, labels)
+        tried = try_folds(examples, target, labels, protocol_of(spec, task), seed=spec.seed)
     except HarnessError as error:
         raise type(error)(f"tasks.{task}: {error}") from error
     return TaskFacts(
@@ -64,8 +63,10 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         metric=metric,
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
-        folds=folds,
-        notes=examples.notes + describe_twins(examples),
+        folds=tried.digest,
+        notes=examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes,
+        fold_count=tried.fold_count,
+        part_ratio=tried.part_ratio,
         content=digest_content(examples),
     )
 
@@ -102,24 +103,3 @@ def find_head(folder: Path) -> tuple[Modality, str]:
         f"{folder}: transformers has no classification head for the architecture '{architecture}': "
         "choose another backbone"
     )
-
-
-def _try_folds(spec: Spec, task: str, examples: Examples, labels: tuple[str, ...]) -> str:
-    """Return the hash of all fold assignments; raises `DataError` if a training part lacks a class."""
-    target = plugins.find("targets", task_type(spec, task).TARGET)
-    protocol = protocol_of(spec, task)
-    targets, groups = target.encode(examples.targets, labels), group_keys(examples)
-    classes = targets if target.STRATIFIED else None
-    digest = hashlib.sha256()
-    confirming = protocol.confirm.repeats if protocol.confirm else 0
-    splits = product(range(protocol.repeats + confirming), list_outer(protocol))
-    for repeat, outer in splits:
-        place = split_examples(
-            examples, groups, classes, protocol, seed=spec.seed, repeat=repeat, outer_fold=outer
-        )
-        for fold in range(protocol.folds):
-            rows = list_training(place, fold, folds=protocol.folds)
-            target.check_training(targets[rows], labels, folds=protocol.folds)
-        if repeat < protocol.repeats:  # what confirms is no part of the identity
-            digest.update(json.dumps(list(zip(examples.ids, place.tolist(), strict=True))).encode())
-    return digest.hexdigest()[:16]

@@ -21,6 +21,7 @@ from harness.learn.baselines import FITS, Split, split_inside
 from harness.learn.bench import Bench
 from harness.learn.fit import Seeds, choose_epochs, fit_candidate, measure_loss
 from harness.learn.folds import list_training
+from harness.learn.fractions import cut_training
 from harness.learn.loop import Diverged, compute_logits
 from harness.learn.opening import open_bench
 from harness.learn.seeds import Purpose
@@ -57,6 +58,7 @@ class _Scorer:
             trial=job.trial,
             repeat=job.repeat,
             fold=job.fold,
+            fraction=job.fraction,
             outer_fold=job.outer_fold,
             state="error",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,15 +110,15 @@ class _Outcome:
 
 
 def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: FoldScore) -> FoldScore:
-    place = bench.split(job.repeat, job.outer_fold)
-    split = Split(
-        train=list_training(place, job.fold, folds=bench.protocol.folds),
-        valid=np.flatnonzero(place == job.fold),
-        repeat=job.repeat,
-        fold=job.fold,
+    split = _split_rows(bench, job)
+    score = replace(
+        blank,
+        state="ok",
+        blocks=bench.trunk.blocks,
+        n_train=len(split.train),
+        n_valid=len(split.valid),
+        metric=metrics[0],
     )
-    bench.target.check_training(bench.targets[split.train], bench.labels, folds=bench.protocol.folds)
-    score = replace(blank, state="ok", blocks=bench.trunk.blocks, n_train=len(split.train), metric=metrics[0])
     if job.candidate is None:
         outcome = _run_baseline(bench, job, split)
         score = replace(score, trainable_parameters=0)
@@ -134,6 +136,17 @@ def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: Fol
     )
 
 
+def _split_rows(bench: Bench, job: FoldJob) -> Split:
+    """Return the rows of a job's fold, its training part cut down where the job says so."""
+    place = bench.split(job.repeat, job.outer_fold)
+    train = list_training(place, job.fold, folds=bench.protocol.folds, kin=bench.kin)
+    bench.target.check_training(bench.targets[train], bench.labels, folds=bench.protocol.folds)
+    if job.fraction < 1:
+        train = cut_training(bench, train, repeat=job.repeat, fold=job.fold, fraction=job.fraction)
+    valid = np.flatnonzero(place == job.fold)
+    return Split(train=train, valid=valid, repeat=job.repeat, fold=job.fold)
+
+
 def _run_baseline(bench: Bench, job: FoldJob, split: Split) -> _Outcome:
     predict = FITS[job.arm](bench, split)
     return _Outcome(train=predict(split.train), valid=predict(split.valid))
@@ -147,7 +160,7 @@ def _run_candidate(bench: Bench, job: FoldJob, split: Split, score: FoldScore) -
         inner = _hold_out(bench, split, candidate.stopping_share)
         epochs = choose_epochs(bench, candidate, split.train, inner, seeds)
         candidate = replace(candidate, epochs=epochs, patience=None)
-    shelved = bench.uses_shelf(candidate.freeze_depth)
+    shelved = seeds.network is None and bench.uses_shelf(candidate.freeze_depth)
     hit = bench.on_shelf(candidate.freeze_depth) if shelved else None
     with fit_candidate(bench, candidate, split.train, seeds) as fitted:
         train = compute_logits(bench.model, fitted.forward, split.train, bench.lengths)
@@ -190,6 +203,7 @@ def _derive_seeds(bench: Bench, job: FoldJob) -> Seeds:
         head=bench.derive_seed(Purpose.HEAD, *numbers),
         order=bench.derive_seed(Purpose.ORDER, *numbers),
         dropout=bench.derive_seed(Purpose.DROPOUT, job.repeat, job.fold, int(job.study, 16), job.trial),
+        network=bench.derive_seed(Purpose.NETWORK, *numbers) if job.kind == "control" else None,
     )
 
 

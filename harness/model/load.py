@@ -99,6 +99,20 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
         model.initialize_weights()  # type: ignore[operator]
 
 
+def redraw(model: nn.Module, seed: int) -> None:
+    """Give every parameter and buffer the value that its architecture starts from, drawn from `seed`.
+
+    A second model is made from the configuration, as training from scratch would: `_init_weights` alone leaves what a
+    constructor draws, which here is pretrained. The global random state is left alone, and the device decides nothing.
+    """
+    import torch
+
+    with quietly(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(seed)
+        fresh = type(model)(model.config)
+    model.load_state_dict(fresh.state_dict())
+
+
 def build_empty(folder: Path, auto_class: str, *, device: str) -> nn.Module:
     """Build the model of a checkpoint without its weights: on "meta" without memory, on "cpu" with arbitrary values.
 

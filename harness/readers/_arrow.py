@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError
 from harness.examples import Media, Modality
-from harness.readers._columns import Roles
+from harness.readers._columns import Roles, plain_roles
 from harness.readers._media import MEDIA_COLUMNS
 from harness.readers._table import Table
 from harness.spec.options import DataOptions
@@ -47,12 +47,14 @@ def open_parquet(path: Path, name: str) -> pa.Table:
 
 
 def table_of(rows: pa.Table, name: str, roles: Roles) -> Table:
-    """Return the columns that `roles` names, those of encoded media as `Media`."""
+    """Return the columns that `roles` names or that look like a group, those of encoded media as `Media`."""
     repeated = [column for column in rows.column_names if rows.column_names.count(column) > 1]
     if repeated:
         raise DataError(f"{name}: the column {show(repeated[0])} is named twice")
     places = [f"row {number}" for number in range(1, rows.num_rows + 1)]
     wanted = {column for _, column in roles.named()}
+    if roles.group is None:  # columns that look like one are told
+        wanted |= {field.name for field in rows.schema if _may_name(field.type)}
     columns: dict[str, Sequence[object]] = {
         column: rows.column(column).to_pylist() if column in wanted else () for column in rows.column_names
     }
@@ -77,10 +79,15 @@ def choose_roles(columns: Sequence[str], options: DataOptions, modality: Modalit
         text=options.text if modality == "text" else None,
         media=media,
         label=options.label,
-        id=options.id,
-        group=options.group,
-        weight=options.weight,
+        **plain_roles(options),
     )
+
+
+def _may_name(kind: pa.DataType) -> bool:
+    """Return whether a column of this type may hold names: words or whole numbers."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
 
 
 def _as_media(cell: object, place: str) -> Media | None:

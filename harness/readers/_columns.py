@@ -10,11 +10,16 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.examples import Examples, Input, Media, Target, build_examples
+from harness.readers._repeats import find_repeats
 from harness.readers._table import SHOWN, Table, require_columns, settle_bad
+from harness.readers._times import read_times, refuse_time
 from harness.spec.options import DataOptions
 from harness.spec.words import show
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+PLAIN = ("id", "group", "weight", "time", "split")  # keys of a spec that name one column, of any reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +32,15 @@ class Roles:
     id: str | None = None
     group: str | None = None
     weight: str | None = None
+    time: str | None = None
+    split: str | None = None
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Yield the key of a spec and the column that it names."""
         texts = self.text if isinstance(self.text, tuple) else (self.text,)
         yield from (("text", text) for text in texts if text is not None)
         yield "label", self.label
-        for key in ("id", "group", "weight"):
+        for key in PLAIN:
             column = getattr(self, key)
             if column is not None:
                 yield key, column
@@ -43,9 +50,12 @@ def roles_of(options: DataOptions) -> Roles:
     """Return the roles that a spec gives to the columns of a text."""
     assert options.text is not None
     assert options.label is not None
-    return Roles(
-        text=options.text, label=options.label, id=options.id, group=options.group, weight=options.weight
-    )
+    return Roles(text=options.text, label=options.label, **plain_roles(options))
+
+
+def plain_roles(options: DataOptions) -> dict[str, str | None]:
+    """Return the columns that a spec names whatever the examples are."""
+    return {key: getattr(options, key) for key in PLAIN}
 
 
 def collect(
@@ -71,7 +81,14 @@ def collect(
         ids=ids,
         groups=[str(table.columns[roles.group][row]) for row in rows] if roles.group else None,
         weights=_read_weights(table, roles.weight, rows),
-        notes=[*notes, *_note_texts(table.name, inputs), *_note_twins(table.name, targets)],
+        times=read_times(table, roles.time, rows),
+        locked=_read_split(table, roles.split, rows),
+        notes=[
+            *notes,
+            *_note_texts(table.name, inputs),
+            *_note_twins(table.name, targets),
+            *_note_repeats(table, roles, rows),
+        ],
     )
 
 
@@ -132,12 +149,20 @@ def _refuse_weight(cell: object) -> str | None:
     return None
 
 
+def _refuse_split(cell: object) -> str | None:
+    if isinstance(cell, str) and cell.strip().lower() in ("train", "test"):
+        return None
+    return f"{'nothing' if _is_missing(cell) else show(cell)}, where 'train' or 'test' should be,"
+
+
 _CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "text": _refuse_text,
     "label": _refuse_label,
     "id": _refuse_name,
     "group": _refuse_name,
     "weight": _refuse_weight,
+    "time": refuse_time,
+    "split": _refuse_split,
 }
 
 
@@ -213,6 +238,25 @@ def _read_weights(table: Table, column: str | None, rows: Sequence[int]) -> list
     if not any(weights):
         raise DataError(f"{table.name}: all weights in column {show(column)} are 0")
     return weights
+
+
+def _read_split(table: Table, column: str | None, rows: Sequence[int]) -> list[bool] | None:
+    """Return which rows the source calls test; raises `DataError` where all of them are one or the other."""
+    if column is None:
+        return None
+    locked = [str(table.columns[column][row]).strip().lower() == "test" for row in rows]
+    if all(locked) or not any(locked):
+        only = "test" if locked[0] else "train"
+        raise DataError(
+            f"{table.name}: the column {show(column)} says '{only}' of every row that can be used"
+        )
+    return locked
+
+
+def _note_repeats(table: Table, roles: Roles, rows: Sequence[int]) -> list[str]:
+    """Say which columns look like groups, where none is given."""
+    taken = [*(column for _, column in roles.named()), *([roles.media] if roles.media else [])]
+    return find_repeats(table, taken, rows, label=roles.label) if roles.group is None else []
 
 
 def _note_texts(name: str, inputs: Sequence[Input]) -> list[str]:

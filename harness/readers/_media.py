@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import DataError
 from harness.examples import Examples, Media, Modality
-from harness.readers._columns import Roles, collect
+from harness.readers._columns import PLAIN, Roles, collect, plain_roles
 from harness.readers._rows import read_rows
 from harness.readers._table import Table, require_columns
 from harness.spec.options import DataOptions
@@ -55,7 +55,7 @@ def read_folder(
 def _read_classes(
     folder: Path, name: str, options: DataOptions, suffixes: Sequence[str]
 ) -> tuple[Table, Roles]:
-    for key in ("label", "id", "group", "weight"):
+    for key in ("label", *PLAIN):
         if getattr(options, key) is not None:
             raise DataError(
                 f"{name}: has no {METADATA}, so that `{key}` names no column; leave it out or write one"
@@ -91,9 +91,7 @@ def _read_metadata(folder: Path, name: str, options: DataOptions) -> tuple[Table
     roles = Roles(
         label=options.label or "label",
         media=_MEDIA,
-        id=options.id,
-        group=options.group,
-        weight=options.weight,
+        **plain_roles(options),
     )
     assert column is not None
     media, bad, kept = [], dict(rows.bad), []

@@ -9,7 +9,8 @@ from harness.record.history import History, TrialRecord
 def count_fits(study: Study, history: History) -> int:
     """Return how many fits the ledger knows."""
     records = _list_records(study, history)
-    return sum(len(record.folds) for record in records) + any(record.test for record in records)
+    fitted = sum(len(record.folds) + _count_reduced(study, record) for record in records)
+    return fitted + any(record.test for record in records)
 
 
 def count_pending(study: Study, history: History) -> int:
@@ -19,7 +20,13 @@ def count_pending(study: Study, history: History) -> int:
     confirmed = sum(len(record.folds) - len(record.search_folds(study.repeats)) for record in records)
     searching = max(0, study.trials - ended) * study.repeats * study.folds
     testing = study.locked and all(record.test is None for record in records)
-    return searching + max(0, study.confirming - confirmed) + testing
+    # Of the trial that is furthest: which one is the best is known when the search has ended.
+    reduced = max((_count_reduced(study, record) for record in records), default=0)
+    return searching + max(0, study.confirming - confirmed) + study.reducing - reduced + testing
+
+
+def _count_reduced(study: Study, record: TrialRecord) -> int:
+    return sum(fold.fraction in study.fractions for fold in record.reduced)
 
 
 def _list_records(study: Study, history: History) -> list[TrialRecord]:

@@ -20,6 +20,9 @@ class TrialRecord:
     state: Literal["complete", "pruned", "failed", "running"]
     reason: str = ""  # why it was pruned or failed, in words
     folds: tuple[FoldScore, ...] = ()  # without predictions: these lie in their own files
+    reduced: tuple[
+        FoldScore, ...
+    ] = ()  # fitted on a fraction of their training parts: points of a learning curve
     test: FoldScore | None = None  # on what was locked away; None: not opened for this trial
 
     def fitted_epochs(self) -> tuple[int, ...]:

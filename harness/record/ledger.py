@@ -39,7 +39,9 @@ class Ledger:
         self._damage = reading.damage
         self._next = reading.next_number
         self._end = reading.good_bytes
-        self._keys = {fold.key for record in reading.trials.values() for fold in record.folds}
+        self._keys = {
+            fold.key for record in reading.trials.values() for fold in (*record.folds, *record.reduced)
+        }
 
     @classmethod
     def open(cls, folder: Path) -> Ledger:
@@ -213,7 +215,9 @@ def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: 
 
 def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
     """Report predictions that no line names: a kill leaves one at most, more of them are lost lines."""
-    scores = [fold for record in reading.trials.values() for fold in (*record.folds, record.test)]
+    scores = [
+        fold for record in reading.trials.values() for fold in (*record.folds, *record.reduced, record.test)
+    ]
     named = {predictions_name(score.key) for score in scores if score is not None}
     orphans = sorted(list_predictions(folder) - named)
     if len(orphans) <= 1:
@@ -235,9 +239,7 @@ def _enter(trials: Trials, event: lines.Event) -> None:
         score = event.score
         key = (score.study, score.trial)
         record = trials.get(key) or _begin(*key, event.candidate)
-        if all(fold.key != score.key for fold in record.folds):
-            record = replace(record, folds=(*record.folds, score))
-        trials[key] = record
+        trials[key] = _add_fold(record, score)
     if isinstance(event, lines.Tested):
         tested = trials.get((event.score.study, event.score.trial))
         if tested is not None and (tested.test is None or tested.test.state != "ok"):
@@ -246,6 +248,14 @@ def _enter(trials: Trials, event: lines.Event) -> None:
         ended = trials.get((event.study, event.trial))
         if ended is not None and ended.state == "running":
             trials[event.study, event.trial] = replace(ended, state=event.state, reason=event.reason)
+
+
+def _add_fold(record: TrialRecord, score: FoldScore) -> TrialRecord:
+    if any(fold.key == score.key for fold in (*record.folds, *record.reduced)):
+        return record
+    if score.fraction < 1:
+        return replace(record, reduced=(*record.reduced, score))
+    return replace(record, folds=(*record.folds, score))
 
 
 def _begin(study: str, trial: int, candidate: Candidate | None) -> TrialRecord:

@@ -16,17 +16,17 @@ from harness.errors import StorageError
 from harness.examples import Target
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
-from harness.record.scores import FoldScore, Predictions
+from harness.record.scores import FoldScore, Key, Predictions
 
 FOLDER = "predictions"
-Key = tuple[str, int, int, int]  # study, trial, repeat, fold
 _META = b"harness"
 
 
 def predictions_name(key: Key) -> str:
     """Return the name of a fold's file."""
-    study, trial, repeat, fold = key
-    return f"{study}-t{trial}-r{repeat}-f{fold}.parquet"
+    study, trial, repeat, fold, fraction = key
+    part = f"-p{fraction!r}" if fraction < 1 else ""
+    return f"{study}-t{trial}-r{repeat}-f{fold}{part}.parquet"
 
 
 def list_predictions(folder: Path) -> set[str]:
@@ -93,6 +93,7 @@ def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:
         (pa.field("repeat", pa.int32()), [score.repeat] * rows),
         (pa.field("outer_fold", pa.int32()), [score.outer_fold] * rows),
         (pa.field("fold", pa.int32()), [score.fold] * rows),
+        (pa.field("fraction", pa.float64()), [score.fraction] * rows),
         (pa.field("id", pa.string()), predictions.ids),
         (pa.field("group", pa.string()), predictions.groups or [None] * rows),
         (pa.field("target", kind), predictions.targets),

@@ -9,10 +9,12 @@ import numpy as np
 
 from harness.candidate import Candidate
 from harness.examples import Target
-from harness.plan import Study
+from harness.plan import Kind, Study
 
 FoldState = Literal["ok", "diverged", "oom", "timeout", "error"]
 TrialState = Literal["complete", "pruned", "failed"]
+Key = tuple[str, int, int, int, float]
+"""Study, trial, repeat, fold, and fraction of the training part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +25,25 @@ class FoldJob:
     task: str
     backbone: str
     arm: str
-    kind: Literal["arm", "baseline"]
+    kind: Kind
     trial: int
     repeat: int
     fold: int
     candidate: Candidate | None  # None: a baseline, which has nothing to search
+    fraction: float = 1.0  # of the fold's training part
     outer_fold: int | None = None  # of a nested protocol
 
     @classmethod
-    def of(cls, study: Study, trial: int, candidate: Candidate | None, *, repeat: int, fold: int) -> FoldJob:
+    def of(
+        cls,
+        study: Study,
+        trial: int,
+        candidate: Candidate | None,
+        *,
+        repeat: int,
+        fold: int,
+        fraction: float = 1.0,
+    ) -> FoldJob:
         """Return one fit of a study's trial."""
         return cls(
             study=study.id,
@@ -43,13 +55,14 @@ class FoldJob:
             repeat=repeat,
             fold=fold,
             candidate=candidate,
+            fraction=fraction,
             outer_fold=study.outer_fold,
         )
 
     @property
-    def key(self) -> tuple[str, int, int, int]:
-        """What a fold counts once under: (study, trial, repeat, fold)."""
-        return (self.study, self.trial, self.repeat, self.fold)
+    def key(self) -> Key:
+        """What a fold counts once under."""
+        return (self.study, self.trial, self.repeat, self.fold, self.fraction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +89,14 @@ class FoldScore:
     repeat: int
     fold: int
     state: FoldState
+    fraction: float = 1.0  # of the training part that it was fitted on
     outer_fold: int | None = None  # of a nested protocol, whose fold it locks away
     error: str | None = None
     freeze_depth: int | None = None
     blocks: int | None = None
     seed: int = 0
     n_train: int = 0
+    n_valid: int = 0
     metric: str = ""
     train_score: float | None = None
     valid_score: float | None = None
@@ -102,6 +117,6 @@ class FoldScore:
     predictions_sha256: str | None = None  # of the predictions' file, known once that is durable
 
     @property
-    def key(self) -> tuple[str, int, int, int]:
-        """What a fold counts once under: (study, trial, repeat, fold)."""
-        return (self.study, self.trial, self.repeat, self.fold)
+    def key(self) -> Key:
+        """What a fold counts once under."""
+        return (self.study, self.trial, self.repeat, self.fold, self.fraction)

@@ -30,6 +30,7 @@ _VALUES = (
     ("weight_decay", pa.float64()),
     ("dropout", pa.float64()),
     ("label_smoothing", pa.float64()),
+    ("class_weights", pa.string()),
     ("batch_norm", pa.string()),
     ("epochs_max", pa.int32()),
     ("batch_size", pa.int32()),
@@ -132,7 +133,7 @@ def _in_order(plan: Plan, history: History) -> Iterator[tuple[Study, TrialRecord
 
 
 def _by_step(record: TrialRecord) -> list[FoldScore]:
-    return sorted(record.folds, key=lambda fold: fold.key)
+    return sorted((*record.folds, *record.reduced), key=lambda fold: (fold.fraction < 1, fold.key))
 
 
 def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) -> Row:
@@ -148,7 +149,6 @@ def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) ->
             "backbone": study.backbone,
             "arm": study.arm,
             "candidate": _digest(record),
-            "fraction": 1.0,
             "freeze_depth": _depth(record, fold),
             "blocks": study.blocks,
             "metrics": json.dumps({name: _as_legal(value) for name, value in fold.metrics}),
@@ -159,7 +159,7 @@ def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) ->
 
 def _trial_row(study: Study, record: TrialRecord) -> Row:
     searched = record.search_folds(study.repeats)
-    ok = [fold for fold in _by_step(replace(record, folds=searched)) if fold.state == "ok"]
+    ok = [fold for fold in _by_step(replace(record, folds=searched, reduced=())) if fold.state == "ok"]
     last = ok[-1] if ok else None
     return _values(record.candidate) | {
         "study": study.id,

@@ -10,7 +10,7 @@ from harness.report.rows import has_several_backbones
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A task on a backbone: its arms in the order of the ranking, its baselines in the plan's."""
+    """A task on a backbone: its arms in the order of the ranking, its baselines, controls among them, in the plan's."""
 
     task: ComparedTask
     backbone: str
@@ -36,7 +36,7 @@ def list_blocks(comparison: Comparison) -> list[Block]:
                     backbone=backbone,
                     name=f"{task.name} on {backbone}" if several else task.name,
                     arms=tuple(arms),
-                    baselines=tuple(cell for cell in cells if cell.kind == "baseline"),
+                    baselines=tuple(cell for cell in cells if cell.kind != "arm"),
                 )
             )
     return blocks

@@ -47,19 +47,28 @@ def render(comparison: Comparison) -> str:
     Each further metric that any task records has three columns at the end: `metric:NAME` and the ends of its interval.
     """
     tasks = {task.name: task for task in comparison.tasks}
+    budgets = {(budget.task, budget.backbone): budget.sentence for budget in comparison.budgets}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     further = dict.fromkeys(metric.name for task in comparison.tasks for metric in task.metrics)
     ends = [sanitise(f"metric:{name}{end}") for name in further for end in ("", ":low", ":high")]
     writer.writerow([*HEADER, *ends])
     writer.writerows(
-        [*_list_fields(cell, tasks[cell.task]), *_list_further(cell, list(further))]
+        [
+            *_list_fields(
+                cell,
+                tasks[cell.task],
+                budgets.get((cell.task, cell.backbone), "") if cell.kind == "arm" else "",
+            ),
+            *_list_further(cell, list(further)),
+        ]
         for cell in comparison.cells
     )
     return file.getvalue()
 
 
-def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
+def _list_fields(cell: Cell, task: ComparedTask, budget: str) -> list[str | float | None]:
+    """Return a cell's fields; what its arms were given stands with the note."""
     words = (cell.task, cell.backbone, cell.arm, cell.kind, task.metric)
     scores = (
         cell.score,
@@ -74,7 +83,8 @@ def _list_fields(cell: Cell, task: ComparedTask) -> list[str | float | None]:
     )
     costs = (cell.fold_sd, cell.seed_sd, cell.depth, cell.blocks, cell.trainable_parameters, cell.fit_s)
     trials = (cell.trials.ok, cell.trials.pruned, cell.trials.failed)
-    return [*map(_disarm, words), *scores, *costs, *trials, _disarm(cell.note)]
+    note = "; ".join(filter(None, (cell.note, budget)))
+    return [*map(_disarm, words), *scores, *costs, *trials, _disarm(note)]
 
 
 def _list_further(cell: Cell, names: Sequence[str]) -> list[float | None]:

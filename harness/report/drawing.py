@@ -36,7 +36,9 @@ class Line:
     """A stroke, or what it encloses where it is a band: `path` is SVG's."""
 
     path: str
-    kind: Literal["grid", "zero", "baseline", "interval", "dumbbell", "curve", "thin", "band"]
+    kind: Literal[
+        "grid", "zero", "baseline", "interval", "dumbbell", "curve", "thin", "band", "bar", "leader", "clique"
+    ]
     colour: int | None = None  # None: the ink of its kind
 
 

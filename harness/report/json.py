@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking, RankRow
+from harness.judge.comparison import Cell, ComparedTask, Comparison, LockedPair, Pair, Ranking, RankRow
+from harness.judge.ranking_test import RankingTest
+from harness.report.learning import describe_curve
 
 SCHEMA_VERSION = 1
 
@@ -25,8 +27,10 @@ def render(comparison: Comparison) -> str:
                 for modality, ranking in comparison.backbones.items()
                 for row in ranking.rows
             ],
+            "ranking_test": _describe_test(comparison.ranking.test),
             "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
             "classes": [asdict(table) for table in comparison.classes],
+            "budgets": [asdict(budget) for budget in comparison.budgets],
         }
     )
 
@@ -38,6 +42,7 @@ def render_ranking(ranking: Ranking) -> str:
             "schema_version": SCHEMA_VERSION,
             "datasets": ranking.blocks,
             "ranking": [_describe_rank(row) for row in ranking.rows],
+            "ranking_test": _describe_test(ranking.test),
             "notes": list(ranking.notes),
         }
     )
@@ -80,16 +85,25 @@ def _describe_cell(cell: Cell, comparison: Comparison) -> dict[str, object]:
         "trainable_parameters": cell.trainable_parameters,
         "fit_s": cell.fit_s,
         "trials": asdict(cell.trials),
+        "learning_curve": describe_curve(cell.learning_curve),
         "metrics": _describe_further(cell, comparison),
         "depths": [asdict(depth) for depth in cell.depths],
         "components": None if cell.components is None else asdict(cell.components),
         "deploy": None if cell.deploy is None else asdict(cell.deploy),
+        "importance": None if cell.importance is None else dict(cell.importance.shares),
         "pairwise": [
             _describe_pair(pair, cell.arm)
             for pair in comparison.pairs
             if cell.kind == "arm"
             and (pair.task, pair.backbone) == (cell.task, cell.backbone)
             and cell.arm in (pair.first, pair.second)
+        ],
+        "test_pairwise": [
+            _describe_locked(locked, cell.arm)
+            for locked in comparison.locked_pairs
+            if cell.kind == "arm"
+            and (locked.task, locked.backbone) == (cell.task, cell.backbone)
+            and cell.arm in (locked.first, locked.second)
         ],
         "note": cell.note,
     }
@@ -130,6 +144,19 @@ def _describe_pair(pair: Pair, arm: str) -> dict[str, object]:
         "equivalent": pair.equivalent,
         "better": pair.worse,
     }
+
+
+def _describe_locked(pair: LockedPair, arm: str) -> dict[str, object]:
+    """Return a pair on the locked test as its arm `arm` sees it."""
+    told: dict[str, object] = {"p": pair.p, "method": pair.method, "sentence": pair.sentence}
+    if arm == pair.first:
+        return {"arm": pair.second, "difference": pair.difference, "low": pair.low, "high": pair.high} | told
+    return {"arm": pair.first, "difference": -pair.difference, "low": -pair.high, "high": -pair.low} | told
+
+
+def _describe_test(test: RankingTest | None) -> dict[str, object] | None:
+    """Return the test over data sets; methods, their mean ranks and their strengths stand best first."""
+    return None if test is None else asdict(test)
 
 
 def _dump(document: dict[str, object]) -> str:

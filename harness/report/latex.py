@@ -110,9 +110,11 @@ def _draw_further(table: FurtherTable, comparison: Comparison) -> str:
 def _write_caption(comparison: Comparison) -> str:
     blocks = comparison.ranking.blocks
     over = "blocks of task and backbone" if has_several_backbones(comparison) else "tasks"
+    budgets = dict.fromkeys(f" {escape(budget.sentence)}." for budget in comparison.budgets)
     return (
-        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison.protocol)}; "
+        f"{escape(comparison.suite)}: scores with 95\\,\\% intervals over {name_splits(comparison)}; "
         f"rank: mean over {blocks} {over}; bold: separable from every other arm; below the rule: baselines."
+        + "".join(budgets)
     )
 
 

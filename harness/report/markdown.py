@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
 from harness.report import figures
-from harness.report.blocks import list_blocks
+from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import list_pairs
 from harness.report.further import RAW, list_further
 from harness.report.layout import sanitise
+from harness.report.learning import CurveTable, tabulate_curves
 from harness.report.matrix import MatrixRow
 from harness.report.moves import EXPLAINED, list_moves
 from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, name_splits
@@ -23,13 +24,23 @@ def render(comparison: Comparison) -> str:
     """Return the ranking, a table for each task and the notes. Names and notes are text, never markup."""
     parts = [
         f"# {escape(comparison.suite)}",
-        f"Scores are shown with 95 % intervals, over {name_splits(comparison.protocol)}. optimism: what the raw "
+        f"Scores are shown with 95 % intervals, over {name_splits(comparison)}. optimism: what the raw "
         "score of the best trial adds to the score. gap: training minus validation score, positive for overfitting. "
         "depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
+        *(
+            escape(sentence)
+            for sentence in (comparison.ranking.test.sentences if comparison.ranking.test else ())
+        ),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
+    if comparison.locked_pairs:
+        told = (
+            f"- {escape(pair.task)} on {escape(pair.backbone)}: {escape(pair.sentence)}"
+            for pair in comparison.locked_pairs
+        )
+        parts += ["## Locked test", "\n".join(told)]
     if moves := list_moves(list_blocks(comparison)):
         head = ["task", "arm", "mean", "fold", "seed", "residual", "fits"]
         rows = [
@@ -91,6 +102,9 @@ def _draw_task(comparison: Comparison, place: int) -> Iterable[str]:
     yield f"## {escape(task.name)}"
     yield f"{escape(task.type)}, {task.examples} examples{groups}, {escape(task.metric)} ({direction} is better)"
     yield _draw_table(rows)
+    for block in list_blocks(comparison):
+        if block.task == task and (curves := tabulate_curves(block)):
+            yield from _draw_curves(block, curves)
     yield from _draw_further(comparison, task)
     yield from _tell_classes(comparison, task)
 
@@ -122,6 +136,21 @@ def _tell_classes(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
         ]
         told = f"most often takes {', '.join(pairs)}" if pairs else "takes no class for another"
         yield f"The best arm, {escape(table.arm)}{on}, {told}."
+
+
+def _draw_curves(block: Block, curves: CurveTable) -> Iterable[str]:
+    bounds = block.task.bounds
+    rows = [["arm", *curves.heads]]
+    for cell, points in curves.rows:
+        shown = (
+            figures.NOTHING
+            if point is None
+            else figures.show_estimate(point.score, point.low, point.high, bounds)
+            for point in points
+        )
+        rows.append([escape(cell.arm), *shown])
+    yield f"Learning curve of {escape(block.name)}: mean over folds with a part of the training rows, not corrected"
+    yield _draw_table(rows)
 
 
 def _name(row: Row, comparison: Comparison) -> list[str]:

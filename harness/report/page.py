@@ -9,12 +9,16 @@ from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import figures
+from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import ClassView, view_classes
+from harness.report.critical import draw_critical_difference
 from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
+from harness.report.fractions import draw_fractions
 from harness.report.further import FurtherTable, list_further
+from harness.report.locked import LockedLine, list_locked
 from harness.report.matrix import Matrix, list_matrices
 from harness.report.moves import EXPLAINED, MoveLine, list_moves
 from harness.report.rows import has_several_backbones, name_splits
@@ -81,16 +85,22 @@ class Page:
     comparison: Comparison
     facts: tuple[str, ...]
     several: bool  # backbones of one task
+    controlled: bool  # a control was searched
     ranking: RankTable
+    across: tuple[str, ...]  # sentences on the test over tasks
+    critical: tuple[Plot, ...]  # its diagram; empty: it has no power
     backbones: tuple[tuple[str, RankTable], ...]
     matrices: tuple[Matrix, ...]
+    locked: tuple[LockedLine, ...]
     questions: tuple[str, ...]
     verdicts: tuple[VerdictLine, ...]
     legend: tuple[Style, ...]
     depths: tuple[Plot, ...]
     gaps: tuple[Plot, ...]
     optimism: tuple[Plot, ...]
+    learning: tuple[Plot, ...]
     incumbents: tuple[Plot, ...]
+    importance: tuple[Plot, ...]
     banded: bool  # an arm tried several depths
     tested: bool  # a locked test was opened
     moves: tuple[MoveLine, ...]
@@ -111,19 +121,25 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
         comparison=comparison,
         facts=_count_all(comparison),
         several=several,
+        controlled=any(cell.kind == "control" for cell in comparison.cells),
         ranking=_show_ranking(comparison.ranking, styles, "block" if several else "task"),
+        across=comparison.ranking.test.sentences if comparison.ranking.test else (),
+        critical=_list_critical(comparison.ranking, styles),
         backbones=tuple(
             (modality, _show_ranking(ranking, {}, "block"))
             for modality, ranking in comparison.backbones.items()
         ),
         matrices=tuple(list_matrices(comparison, most=COLUMNS - several)),
+        locked=list_locked(comparison),
         questions=questions,
         verdicts=_answer(questions, comparison.verdicts, several=several),
         legend=tuple(styles.values()),
         depths=_list_plots((block, draw_depths(block, styles)) for block in blocks),
         gaps=_list_plots(draw_gaps(blocks, styles)),
         optimism=_list_plots(draw_optimism(blocks, styles)),
+        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
         incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
         banded=any(len(cell.depths) > 1 for cell in comparison.cells),
         tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
         moves=list_moves(blocks),
@@ -138,15 +154,18 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
 
 def _count_all(comparison: Comparison) -> tuple[str, ...]:
     baselines = {cell.arm for cell in comparison.cells if cell.kind == "baseline"}
+    controls = {cell.arm for cell in comparison.cells if cell.kind == "control"}
     arms = [cell for cell in comparison.cells if cell.kind == "arm"]
-    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in arms)
+    searched = [cell for cell in comparison.cells if cell.kind != "baseline"]
+    trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in searched)
     return (
         _count(len(comparison.tasks), "task"),
         _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
         _count(len({cell.arm for cell in arms}), "arm"),
         _count(len(baselines), "baseline"),
+        *([_count(len(controls), "control")] if controls else []),
         _count(trials, "trial"),
-        name_splits(comparison.protocol),
+        name_splits(comparison),
     )
 
 
@@ -215,6 +234,13 @@ def _list_plots(drawn: Iterable[tuple[Block, Drawing | None]]) -> tuple[Plot, ..
         for block, drawing in drawn
         if drawing is not None
     )
+
+
+def _list_critical(ranking: Ranking, styles: Mapping[str, Style]) -> tuple[Plot, ...]:
+    if ranking.test is None or not ranking.test.power:
+        return ()
+    drawing = draw_critical_difference(ranking.test, styles)
+    return (Plot(name="Critical difference", metric="mean rank, 1 is best", drawing=drawing),)
 
 
 def _list_troubles(comparison: Comparison) -> tuple[Cell, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Kind, RankRow
-from harness.spec.options import Protocol
+from harness.judge.comparison import Cell, ComparedTask, Comparison, RankRow
+from harness.plan import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An arm or baseline, on one backbone where a task has several, with its cell for each task."""
+    """An arm, baseline or control, on one backbone where a task has several, with its cell for each task."""
 
     name: str
     backbone: str  # "": each task has but one
@@ -18,12 +18,18 @@ class Row:
     cells: tuple[Cell | None, ...]  # None: the task does not take this backbone
 
 
-def name_splits(protocol: Protocol) -> str:
-    """Return what a suite's scores are taken over, in words."""
+def name_splits(comparison: Comparison) -> str:
+    """Return what a suite's scores are taken over, in words; the tasks may differ in their number of folds."""
+    protocol = comparison.protocol
     if protocol.nested is not None:
         return f"{protocol.nested.outer} outer x {protocol.nested.inner} inner folds"
     repeats = f" x {protocol.repeats} repeats" if protocol.repeats > 1 else ""
-    return f"{protocol.folds} folds{repeats}"
+    schemes = {task.scheme for task in comparison.tasks}
+    each = ", one for each group" if schemes == {"leave-one-group-out"} else ""
+    forward = " forward in time" if schemes == {"temporal"} else ""
+    folds = sorted({task.folds for task in comparison.tasks}) or [protocol.folds]
+    span = f"{folds[0]} to {folds[-1]}" if len(folds) > 1 else f"{folds[0]}"
+    return f"{span} folds{forward}{each}{repeats}"
 
 
 def arrange_arms(comparison: Comparison) -> list[Row]:
@@ -34,9 +40,14 @@ def arrange_arms(comparison: Comparison) -> list[Row]:
 
 
 def arrange_baselines(comparison: Comparison) -> list[Row]:
-    """Return the rows of the baselines, in the plan's order."""
-    names = dict.fromkeys(cell.arm for cell in comparison.cells if cell.kind == "baseline")
-    return [row for name in names for row in _rows(comparison, "baseline", name, rank=None)]
+    """Return the rows of the baselines, controls among them, in the plan's order."""
+    names = dict.fromkeys((cell.kind, cell.arm) for cell in comparison.cells if cell.kind != "arm")
+    return [row for kind, name in names for row in _rows(comparison, kind, name, rank=None)]
+
+
+def name_row(kind: Kind, name: str) -> str:
+    """Return what a row is called: a control is told from the baselines that it stands among."""
+    return f"{name} (control)" if kind == "control" else name
 
 
 def has_several_backbones(comparison: Comparison) -> bool:
@@ -56,11 +67,18 @@ def _rows(comparison: Comparison, kind: Kind, name: str, *, rank: RankRow | None
     if not has_several_backbones(comparison):
         found = {cell.task: cell for cell in own}
         return [
-            Row(name=name, backbone="", rank=rank, cells=tuple(found.get(t.name) for t in comparison.tasks))
+            Row(
+                name=name_row(kind, name),
+                backbone="",
+                rank=rank,
+                cells=tuple(found.get(t.name) for t in comparison.tasks),
+            )
         ]
     rows = []
     for place, backbone in enumerate(dict.fromkeys(cell.backbone for cell in comparison.cells)):
         found = {cell.task: cell for cell in own if cell.backbone == backbone}
         cells = tuple(found.get(task.name) for task in comparison.tasks)
-        rows.append(Row(name=name, backbone=backbone, rank=None if place else rank, cells=cells))
+        rows.append(
+            Row(name=name_row(kind, name), backbone=backbone, rank=None if place else rank, cells=cells)
+        )
     return rows

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
 from harness.report import figures
+from harness.report.blocks import list_blocks
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
+from harness.report.learning import tabulate_curves
 from harness.report.rows import (
     Row,
     arrange_arms,
@@ -39,21 +41,12 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
         *baselines,
         *_tell_tests(comparison, width),
         *_tell_tiers(comparison.ranking, width),
+        *_tell_ranking_test(comparison.ranking, width),
+        *_tell_learning(comparison, width),
         *_tell_verdicts(comparison, width),
         *_tell_notes(comparison, width),
     ]
     return "\n".join([*lines, *wrap(f"{sanitise(next_step)}", width, between=" · ")]) + "\n"
-
-
-def render_ranking(ranking: Ranking, *, width: int = 80) -> str:
-    """Return the mean ranks of anybody's table."""
-    names = [shorten(sanitise(row.arm), max(10, width - 22)) for row in ranking.rows]
-    ranks = [_show_rank(row) for row in ranking.rows]
-    table = lay_out([("rank", "method"), *zip(ranks, names, strict=True)])
-    intervals = "; 95 % intervals" if any(row.low is not None for row in ranking.rows) else ""
-    head = wrap(f"Mean rank over {_count(ranking.blocks, 'data set')}{intervals}", width)
-    notes = [line for note in ranking.notes for line in wrap(f"{sanitise(note)}", width)]
-    return "\n".join([*head, *table, *notes]) + "\n"
 
 
 def _tell_title(comparison: Comparison, width: int) -> list[str]:
@@ -63,7 +56,7 @@ def _tell_title(comparison: Comparison, width: int) -> list[str]:
         _count(backbones, "backbone"),
         _count(len(comparison.ranking.rows), "arm"),
     )
-    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison.protocol)]
+    title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison)]
     blocks = comparison.ranking.blocks
     pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
     over = f"mean rank over {_count(blocks, *pairs)}" if blocks else "no mean rank: no task has every arm"
@@ -171,6 +164,12 @@ def _tell_tiers(ranking: Ranking, width: int) -> list[str]:
     return wrap(f"tiers (arms in one are not separable): {told}", width)
 
 
+def _tell_ranking_test(ranking: Ranking, width: int) -> list[str]:
+    """Return what tests over the tasks say, or why there is none."""
+    sentences = ranking.test.sentences if ranking.test else ()
+    return [line for sentence in sentences for line in wrap(sanitise(sentence), width)]
+
+
 def _tell_tests(comparison: Comparison, width: int) -> list[str]:
     """Return the scores on what was locked away, for each arm and baseline in the order of the tasks."""
     told = []
@@ -186,6 +185,22 @@ def _tell_tests(comparison: Comparison, width: int) -> list[str]:
         name = f"{row.name} on {row.backbone}" if row.backbone else row.name
         told.append(f"{sanitise(name)} {' '.join(scores)}")
     return wrap(f"locked test: {' · '.join(told)}", width, between=" · ") if told else []
+
+
+def _tell_learning(comparison: Comparison, width: int) -> list[str]:
+    """Return for each task the scores of every arm by the share of the training rows, without baselines."""
+    lines = []
+    for block in list_blocks(comparison):
+        table = tabulate_curves(block)
+        if table is None:
+            continue
+        told = [f"learning curve of {sanitise(block.name)} ({', '.join(table.heads)})"]
+        for cell, points in table.rows:
+            scores = (None if point is None else point.score for point in points)
+            shown = (figures.show_score(score, block.task.bounds, digits=2) for score in scores)
+            told += [f"{sanitise(cell.arm)} {' '.join(shown)}"] * (cell.kind == "arm")
+        lines += wrap(" · ".join(told), width, between=" · ")
+    return lines
 
 
 def _tell_verdicts(comparison: Comparison, width: int) -> list[str]:

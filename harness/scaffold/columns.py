@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import SpecError, did_you_mean
+from harness.readers._repeats import GROUPS, is_called
 from harness.spec.words import escape, show
 
 PAIRS = (
@@ -21,7 +22,6 @@ TEXTS = ("text", "sentence", "review", "comment", "message", "tweet", "content",
 CLASSES = ("label", "labels", "class", "category")
 LABELS = (*CLASSES, "target", "sentiment", "intent", "topic", "emotion", "y")
 SCORES = ("rating", "score", "stars", "value")
-GROUPS = ("group", "author", "speaker", "user", "patient", "subject", "person", "voice", "session", "source")
 IDS = ("id", "uuid", "guid", "key")
 FEW = 20  # more distinct whole numbers than this are measured, not classes
 FEW_FRACTIONS = 10
@@ -154,8 +154,7 @@ def _seems_group(column: Column) -> bool:
 
 def _is_called(column: Column, names: Sequence[str]) -> bool:
     """Return whether a column has one of these names, alone or as in `author_id` and `user-name`."""
-    name = column.name.lower().replace("-", "_").replace(" ", "_")
-    return name in names or name.removesuffix("_id").removesuffix("_name") in names
+    return is_called(column.name, names)
 
 
 def _require(name: str, columns: Sequence[Column], file: str, flag: str) -> str:

@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 
 from harness.plan import Study
 from harness.record.history import TrialRecord
 from harness.record.means import mean_score
-from harness.record.scores import FoldJob, FoldScore
+from harness.record.scores import FoldJob
 
 
-class Confirmation:
-    """What is left to fit before the winner is chosen by more than the folds that it was searched on.
+def list_confirming(study: Study, trials: Mapping[int, TrialRecord]) -> list[FoldJob]:
+    """Return what is left to fit before the winner is chosen by more than the folds that it was searched on.
 
     The first further repeat keeps the folds of the first and changes the training seed, each other changes both; see
-    `harness.learn.folds`. Mutable: it is rebuilt from the ledger's trials when the same command runs again.
+    `harness.learn.folds`.
     """
-
-    def __init__(self, study: Study, trials: Mapping[int, TrialRecord]) -> None:
-        assert study.confirm is not None
-        self._study = study
-        steps = [
-            (study.repeats + repeat, fold)
-            for repeat in range(study.confirm.repeats)
-            for fold in range(study.folds)
-        ]
-        # Repeat by repeat, so that a budget that ends leaves the chosen ones equally far.
-        self._left = deque(
-            (trial, repeat, fold)
-            for repeat, fold in steps
-            for trial in choose_best(study, trials)
-            if (study.id, trial.trial, repeat, fold) not in {done.key for done in trial.folds}
-        )
-        self._in_flight: set[tuple[str, int, int, int]] = set()
-
-    @property
-    def done(self) -> bool:
-        """Whether every fold has answered."""
-        return not self._left and not self._in_flight
-
-    def next_job(self) -> FoldJob | None:
-        """Return a fold to start now, None where all are under way."""
-        if not self._left:
-            return None
-        trial, repeat, fold = self._left.popleft()
-        job = FoldJob.of(self._study, trial.trial, trial.candidate, repeat=repeat, fold=fold)
-        self._in_flight.add(job.key)
-        return job
-
-    def take(self, score: FoldScore) -> None:
-        """Note that a fold has answered; one that failed says that its trial is not confirmed."""
-        self._in_flight.discard(score.key)
+    if study.confirm is None:
+        return []
+    best = choose_best(study, trials)
+    known = {fold.key for trial in best for fold in trial.folds}
+    # Repeat by repeat, so that a budget that ends leaves the chosen ones equally far.
+    jobs = [
+        FoldJob.of(study, trial.trial, trial.candidate, repeat=study.repeats + repeat, fold=fold)
+        for repeat in range(study.confirm.repeats)
+        for fold in range(study.folds)
+        for trial in best
+    ]
+    return [job for job in jobs if job.key not in known]
 
 
 def choose_best(study: Study, trials: Mapping[int, TrialRecord]) -> list[TrialRecord]:

@@ -14,8 +14,10 @@ from harness.record.history import TrialRecord
 from harness.record.ledger import Ledger
 from harness.record.means import mean_score, running_means
 from harness.record.scores import FoldJob, FoldScore, TrialState
-from harness.search.confirm import Confirmation
+from harness.search.confirm import list_confirming
 from harness.search.events import Event, FoldFinished, StudyStopped, TrialAsked, TrialEnded
+from harness.search.further import Further
+from harness.search.reduce import list_reduced
 
 HOPELESS_AFTER = 5  # trials that all failed alike
 
@@ -95,7 +97,7 @@ class Course:
 
     def __init__(
         self, study: Study, ledger: Ledger, proposer: Proposer, *, batch: int, prunes: bool,
-        known: list[TrialRecord], on_event: Callable[[Event], None],
+        known: list[TrialRecord], find_best: Callable[[Study], int | None], on_event: Callable[[Event], None],
     ) -> None:  # fmt: skip
         self.study = study
         self.cause = ""  # why it stopped before its trials were spent
@@ -111,7 +113,8 @@ class Course:
         self._asking = True
         self._failures = [record.reason for record in known if record.state == "failed"]
         self._ended = sum(record.state != "running" for record in known)
-        self._confirmation: Confirmation | None = None
+        self._find_best = find_best
+        self._further = Further([self._list_confirming, self._list_reduced])
         self._heats = self._resume([record for record in known if record.state == "running"])
         for heat in list(self._heats):
             self._fill(heat)
@@ -121,20 +124,25 @@ class Course:
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return self._searched and (self.study.confirm is None or self._confirm().done)
+        return self._searched and self._further.done
 
     @property
     def _searched(self) -> bool:
         """Whether every trial has ended."""
         return not self._heats and not self._may_ask()
 
-    def _confirm(self) -> Confirmation:
-        """Return what the search left to confirm, decided when its last trial has ended."""
-        if self._confirmation is None:
-            trials = self._ledger.history().trials
-            own = {number: record for (study, number), record in trials.items() if study == self.study.id}
-            self._confirmation = Confirmation(self.study, own)
-        return self._confirmation
+    def _list_confirming(self) -> list[FoldJob]:
+        return list_confirming(self.study, self._read_trials())
+
+    def _list_reduced(self) -> list[FoldJob]:
+        if not self.study.fractions:
+            return []
+        best = self._find_best(self.study)
+        return list_reduced(self.study, None if best is None else self._read_trials()[best])
+
+    def _read_trials(self) -> dict[int, TrialRecord]:
+        trials = self._ledger.history().trials
+        return {number: record for (study, number), record in trials.items() if study == self.study.id}
 
     @property
     def progress(self) -> float:
@@ -148,7 +156,7 @@ class Course:
             if (job := self._continue(heat)) is not None:
                 return job
         if self._searched:
-            return None if self.study.confirm is None else self._confirm().next_job()
+            return self._further.next_job()
         if not self._may_ask() or (self._batch and self._heats):
             return None
         heat = _Heat(trials=[], full=False)
@@ -162,8 +170,8 @@ class Course:
         """Record a fold's score, then decide what it decides."""
         self._ledger.record_fold(score)
         self._on_event(FoldFinished(score=score))
-        if score.repeat >= self.study.repeats:
-            return self._confirm().take(score)
+        if self._further.expects(score):
+            return self._further.take(score)
         step = self._step(score)
         for heat in self._heats:
             for trial in heat.trials:

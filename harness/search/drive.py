@@ -35,16 +35,18 @@ def drive(
     search: Search,
     clock: Callable[[], float],
     deadline_s: float | None = None,
+    find_best: Callable[[Study], int | None] = lambda study: None,
     stop: Callable[[], bool] = lambda: False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
     """Run what the ledger does not know yet of the studies, the baselines first, the others in fair rotation.
 
     The same call resumes: what is in the ledger is never run again, and a study with more trials than before gets
-    those added. `deadline_s` is a moment on `clock` after which no new fold starts (None: no such moment); when
+    those added. `find_best` names the trial of a searched study that its learning curve is of, None for no curve.
+    `deadline_s` is a moment on `clock` after which no new fold starts (None: no such moment); when
     `stop` says so none starts either. Running folds are waited for in both cases.
     """
-    courses = _open_courses(studies, ledger, open_proposals, search, on_event)
+    courses = _open_courses(studies, ledger, open_proposals, search, find_best, on_event)
     by_study = {course.study.id: course for course in courses}
     ended: Literal["complete", "deadline", "stopped"] = "complete"
     in_flight = 0
@@ -75,6 +77,7 @@ def _open_courses(
     ledger: Ledger,
     open_proposals: Callable[[Study], Proposer],
     search: Search,
+    find_best: Callable[[Study], int | None],
     on_event: Callable[[Event], None],
 ) -> list[Course]:
     """Return the studies under way, one for each id: two cells of one content run once."""
@@ -93,6 +96,7 @@ def _open_courses(
                 batch=search.batch,
                 prunes=search.pruner != "none" and not baseline,
                 known=records,
+                find_best=find_best,
                 on_event=on_event,
             )
         )
@@ -107,7 +111,7 @@ def _choose(courses: Sequence[Course], idle: Sequence[Bench | None]) -> FoldJob 
     """
     open_courses = [course for course in courses if not course.done]
     baselines = [course for course in open_courses if course.study.kind == "baseline"]
-    for group in (baselines, [course for course in open_courses if course.study.kind == "arm"]):
+    for group in (baselines, [course for course in open_courses if course.study.kind != "baseline"]):
         for course in _in_turn(group, idle):
             if (job := course.next_job()) is not None:
                 return job

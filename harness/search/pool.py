@@ -174,6 +174,8 @@ def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
         trial=job.trial,
         repeat=job.repeat,
         fold=job.fold,
+        fraction=job.fraction,
+        outer_fold=job.outer_fold,
         state="error",
         error=f"{type(fault).__name__}: {_first_lines(fault)}",
         freeze_depth=job.candidate.freeze_depth if job.candidate else None,

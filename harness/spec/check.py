@@ -11,10 +11,11 @@ from types import ModuleType
 from harness import plugins
 from harness.errors import SpecError, did_you_mean
 from harness.spec.choose import reader_of
-from harness.spec.models import BASELINES, Spec
+from harness.spec.models import BASELINES, CONTROLS, Spec
 from harness.spec.options import FILES, ArmOptions, Protocol, TaskOptions
 from harness.spec.paths import is_folder, resolve_path
-from harness.spec.ranges import Span, as_yaml
+from harness.spec.ranges import Choice, Span, as_yaml
+from harness.spec.splits import check_splits
 from harness.spec.words import Path, dotted, show
 
 NESTED = {"nested", "stratify"}  # the keys of a nested protocol
@@ -39,8 +40,10 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
         *(problem for name, arm in spec.arms.items() for problem in _check_arm(name, arm, spec)),
         *_check_backbones(spec),
         *_check_checkpoints(spec, checkpoints),
+        *_check_fractions(spec),
         *_check_suite(spec),
         *_check_nested(spec),
+        *(Problem(path, message, at_key=True) for path, message in check_splits(spec)),
     )
 
 
@@ -112,6 +115,8 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
         data.id,
         data.group,
         data.weight,
+        data.time,
+        data.split,
     ]
     for column in _repeated([role for role in roles if role is not None]):
         if column == data.label or roles[:2].count(column) > 1:
@@ -120,8 +125,9 @@ def _check_columns(here: Path, task: TaskOptions, kind: ModuleType) -> Iterator[
 
 def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
     here: Path = ("arms", name)
-    if name in BASELINES:
+    if name in (*BASELINES, *CONTROLS):
         yield Problem(here, f"{dotted(here)}: a baseline has this name; choose another", at_key=True)
+    yield from _check_class_weights((*here, "class_weights"), arm, spec)
     if spec.search.sampler != "grid":
         return
     for key in type(arm).model_fields:
@@ -131,6 +137,20 @@ def _check_arm(name: str, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
             yield Problem(
                 path,
                 f"{dotted(path)}: a grid needs a finite set, {{choice: [...]}} (got {show(as_yaml(value))})",
+            )
+
+
+def _check_class_weights(path: Path, arm: ArmOptions, spec: Spec) -> Iterator[Problem]:
+    wanted = arm.class_weights
+    if "balanced" not in (wanted.options if isinstance(wanted, Choice) else (wanted,)):
+        return
+    for name, task in spec.tasks.items():
+        target = plugins.find("tasks", task.type).TARGET
+        if not plugins.find("targets", target).STRATIFIED:
+            yield Problem(
+                path,
+                f"{dotted(path)}: 'balanced' counts classes, and tasks.{name} predicts {target}: leave it out, or "
+                "give that task a suite of its own",
             )
 
 
@@ -155,6 +175,22 @@ def _check_checkpoints(spec: Spec, known: Sequence[str] | None) -> Iterator[Prob
         path: Path = ("backbones", name, "model")
         hint = did_you_mean(asset, known) or f" Known: {', '.join(known)}."
         yield Problem(path, f"{dotted(path)}: no checkpoint among the assets is called {show(asset)}.{hint}")
+
+
+def _check_fractions(spec: Spec) -> Iterator[Problem]:
+    protocols: list[tuple[Path, Protocol]] = [(("protocol",), spec.protocol)]
+    protocols += [
+        (("tasks", name, "protocol"), task.protocol) for name, task in spec.tasks.items() if task.protocol
+    ]
+    for here, protocol in protocols:
+        path, given = (*here, "fractions"), list(protocol.fractions)
+        if given != sorted(set(given)):
+            rising = ", ".join(f"{fraction:g}" for fraction in sorted(set(given)))
+            yield Problem(path, f"{dotted(path)} must rise, each once: [{rising}] (got {show(given)})")
+        elif given == [1]:
+            yield Problem(
+                path, f"{dotted(path)}: everything is fitted by the search; give a fraction below 1"
+            )
 
 
 def _check_suite(spec: Spec) -> Iterator[Problem]:

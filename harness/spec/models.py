@@ -21,8 +21,11 @@ PATTERNS = {
 """What the patterns of keys and values ask for, in words."""
 
 Slug = Annotated[str, Field(pattern=SLUG)]
-Baseline = Literal["majority", "classical", "generic", "probe"]
+Baseline = Literal["majority", "classical", "generic", "probe", "scratch"]
 BASELINES: tuple[Baseline, ...] = ("majority", "classical", "generic", "probe")
+"""Those of every table that names none."""
+CONTROLS: tuple[Baseline, ...] = ("scratch",)
+"""Those that are searched as an arm is."""
 
 
 class Backbone(Keys):
@@ -102,7 +105,10 @@ class Spec(Keys):
     arms: Annotated[dict[Slug, ArmOptions], Field(min_length=1)]
     """The search spaces that are compared, by name."""
     baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = BASELINES
-    """What every table shows beside the arms."""
+    """What every table shows beside the arms. `scratch`, which costs a whole search, is the control of pretraining:
+    the same network from random weights, with as many trials, over the ranges of the arm that trains the most (the
+    least freeze_depth, the first of several) but with freeze_depth 0, the stem trained and batch_norm trained. A
+    network from scratch often wants a higher backbone_lr than fine-tuning does: give that arm a wide range."""
     protocol: Protocol = Protocol()
     """How examples are split."""
     search: Search = Search()

@@ -35,6 +35,11 @@ class DataOptions(Keys):
     """The column of what must not be split between folds: an author, a speaker, a patient."""
     weight: str | None = None
     """The column of non-negative example weights for the metrics."""
+    time: str | None = None
+    """The column that `protocol.scheme: temporal` orders examples by: numbers, or ISO dates (`2024-05-31`) and
+    datetimes; without a time zone they are taken as UTC."""
+    split: str | None = None
+    """The column that says `train` or `test` of each row, for `protocol.test: split`."""
     on_bad: Literal["error", "drop"] = "error"
     """What happens when a row cannot be used: stop and name the rows, or drop them and count them."""
     take: Annotated[int, Field(ge=2)] | None = None
@@ -59,22 +64,40 @@ class Nested(Keys):
     """How many folds each of these searches has."""
 
 
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Scheme = Literal["kfold", "leave-one-group-out", "temporal"]
+
+
 class Protocol(Keys):
     """How examples are split and what is repeated."""
 
+    scheme: Scheme = "kfold"
+    """How examples become folds: `kfold` deals them out, in whole groups; `leave-one-group-out` makes each group of
+    `data.group` a fold; `temporal` orders them by `data.time`, cuts them into `folds` + 1 parts of like size, and
+    scores each part but the oldest by what was learned from all that is older."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
-    """How many folds cross-validation has."""
+    """How many folds cross-validation has; not given for `leave-one-group-out`, which has as many as there are
+    groups."""
+    gap: Annotated[float, Field(ge=0)] = 0.0
+    """How much older than all that it is scored on an example must be to be trained on, for `temporal`: in the unit of
+    `data.time`, which is days for dates."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many times cross-validation is repeated, each time with other folds."""
+    """How many times cross-validation is repeated, each time with other folds; with those of `kfold`, that is: other
+    schemes have no others, and only the seeds of the training differ."""
     stratify: Literal["auto"] | bool = "auto"
-    """Keep class shares alike in all folds; `auto` does so for labels that are classes."""
-    test: Annotated[float, Field(ge=0, le=0.5)] = 0
+    """Keep class shares alike in all folds of `kfold`; `auto` does so for labels that are classes."""
+    test: Literal["split"] | Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """The share of examples, in whole groups, that is locked away: no trial sees it, and the winner of each arm is
     scored on it once, after the search. 0 locks nothing away; other shares are rounded to twentieths, and to
-    whole groups."""
+    whole groups. With `temporal` it is the share of the latest examples. `split` locks away the rows that the column
+    `data.split` calls test."""
     confirm: Confirm | None = None
     """Fit the best trials of each arm again on further repeats, which then choose the winner and tell what folds and
     seeds move; off where none is given. No part of a cell's identity: it can be added to a finished suite."""
+    fractions: Annotated[tuple[Fraction, ...], Strict(False)] = ()
+    """Learning curves: fit the best trial of each arm, and each baseline, again on these fractions of every training
+    part, such as `[0.1, 0.3, 1]`, rising; 1 is what was searched on and need not be given. No part of a cell's
+    identity: it can be added to a finished suite."""
     nested: Nested | None = None
     """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
     whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
@@ -126,6 +149,9 @@ class ArmOptions(Keys):
     as it is."""
     label_smoothing: ranges.Share = 0.0
     """How much probability the training targets give to the other classes."""
+    class_weights: ranges.ClassWeights = "none"
+    """Whether classes count alike in the loss: `balanced` weighs each example by n / (classes x examples of its class),
+    counted on the fold's training rows. For tasks with labels that are classes."""
     batch_norm: ranges.BatchNorm = "fixed"
     """Whether BatchNorm's statistics in the trained part stay fixed or follow the batches."""
     epochs: ranges.Count = 3

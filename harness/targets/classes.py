@@ -33,14 +33,14 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
     return np.array([place[str(target)] for target in targets], dtype=np.int64)
 
 
-def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int) -> None:
-    """Raise `DataError` if a class has no example in a training part."""
+def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int | None) -> None:
+    """Raise `DataError` if a class has no example in a training part; `folds` is None where nobody chose a number."""
     absent = [label for index, label in enumerate(labels) if not (targets == index).any()]
     if absent:
         named = ", ".join(f"'{label}'" for label in absent[:5])
         raise DataError(
             f"the training part of a fold has no example of {named}: give these classes more examples or groups, "
-            f"drop them, or use fewer than {folds} folds"
+            + (f"drop them, or use fewer than {folds} folds" if folds else "or drop them")
         )
 
 
@@ -54,11 +54,34 @@ def head_config(labels: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def loss(logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float) -> torch.Tensor:
-    """Return the mean cross-entropy of (rows, labels) float logits against (rows,) int64 targets."""
+def loss(
+    logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float, class_weights: np.ndarray | None = None
+) -> torch.Tensor:
+    """Return the mean cross-entropy of (rows, labels) float logits against (rows,) int64 targets.
+
+    With `class_weights`, (labels,), an example counts what its class does, as a whole: torch's own `weight` would weigh
+    each class's share of the smoothed targets as well, and move them towards rare classes. The sum is divided by the
+    rows and not by their weights, under which a batch of one class would forget that it is a frequent one.
+    """
+    import torch
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    if class_weights is None:
+        return cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    losses = cross_entropy(logits.float(), targets, label_smoothing=smoothing, reduction="none")  # (rows,)
+    weights = torch.from_numpy(class_weights).to(losses)
+    return (weights[targets] * losses).mean()
+
+
+def balance(targets: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return what makes classes count alike, (labels,) float64: n / (classes x count), 0 for one that is absent.
+
+    Over these targets an example counts 1 on average, as under scikit-learn's `balanced`.
+    """
+    counts = np.bincount(targets, minlength=len(labels))
+    present = counts > 0
+    weights: np.ndarray = np.where(present, len(targets) / (present.sum() * np.maximum(counts, 1)), 0.0)
+    return weights
 
 
 def predict(logits: np.ndarray) -> np.ndarray:

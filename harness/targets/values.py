@@ -37,11 +37,12 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
     return np.array([float(target) for target in targets], dtype=np.float64)
 
 
-def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int) -> None:
-    """Raise `DataError` if a training part holds one value alone."""
+def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int | None) -> None:
+    """Raise `DataError` if a training part holds one value alone; `folds` is None where nobody chose a number."""
     if np.ptp(targets) == 0:
         raise DataError(
-            f"a training part holds one value alone ({targets[0]:g}): use fewer than {folds} folds"
+            f"a training part holds one value alone ({targets[0]:g}): "
+            + (f"use fewer than {folds} folds" if folds else "give the groups more examples")
         )
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -301,3 +302,44 @@ def test_an_export_says_what_it_fetches_before_it_does(
     offline = harness(*arguments, "--offline")
     assert (offline.code, offline.out) == (3, "")
     assert offline.err.startswith("asset 'minilm-l6' is not on this machine and --offline is set")
+
+
+def test_a_plan_says_what_differences_it_can_find(suite: Place, harness: Harness) -> None:
+    plan = harness("plan", suite.spec, "--results", suite.results)
+    assert "smallest difference you can detect: mood" in plan.out
+    assert "score: rmse needs a pilot" in plan.out
+    found = harness("plan", suite.spec, "--results", suite.results, "--discordance", "0.3", "--json")
+    mood, score = found.document()["detectable"]
+    assert (mood["basis"], mood["discordance"], mood["folds"]) == ("assumed", 0.3, 2)
+    assert (score["basis"], score["difference"]) == ("unknown", None)
+
+
+def test_a_plan_of_a_finished_run_takes_it_as_a_pilot(finished: Place, harness: Harness) -> None:
+    plan = harness("plan", finished.spec, "--results", finished.results, "--json")
+    assert {each["task"]: each["basis"] for each in plan.document()["detectable"]}["score"] == "pilot"
+
+
+def test_a_discordance_that_is_no_share_is_refused(suite: Place, harness: Harness) -> None:
+    assert harness("plan", suite.spec, "--discordance", "1.5").code == 2
+
+
+def test_figures_lie_in_the_runs_folder_and_their_paths_are_printed(
+    finished: Place, harness: Harness
+) -> None:
+    answer = harness("report", finished.run, "--format", "svg")
+    assert answer.code == 0
+    paths = [Path(line) for line in answer.out.splitlines()]
+    assert finished.run / "figures" / "ranking.svg" in paths
+    assert all(path.read_bytes().startswith(b"<?xml") for path in paths)
+    again = harness("report", finished.run, "--format", "svg", "--json")
+    assert [Path(path) for path in again.document()["figures"]] == paths
+
+
+def test_figures_without_their_extra_say_how_to_have_it(
+    finished: Place, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    answer = harness("report", finished.run, "--format", "pdf")
+    assert answer.code == 3
+    assert "pip install 'finetune-harness[figures]'" in answer.err
+    assert not (finished.run / "figures").exists()

@@ -276,6 +276,36 @@ def test_anybodys_scores_are_ranked(harness: Harness, tmp_path: Path) -> None:
     assert json.dumps(worst_first).index("plain") < json.dumps(worst_first).index("ours")
 
 
+def test_a_table_of_scores_gets_its_reference_figures_from_the_command_line(
+    harness: Harness, tmp_path: Path
+) -> None:
+    (tmp_path / "X.csv").write_text(
+        "data,w,x,y,z\none,.85,.83,.80,.78\ntwo,.90,.91,.86,.85\nthree,.70,.68,.69,.60\n"
+        "four,.95,.94,.94,.90\nfive,.60,.62,.55,.50\nsix,.77,.75,.76,.70\n"
+    )
+    document = harness("rank", "X.csv", "--json").document()
+    test = document["ranking_test"]
+    assert [row["arm"] for row in document["ranking"]] == test["methods"] == ["w", "x", "y", "z"]
+    assert test["mean_ranks"] == pytest.approx([4 / 3, 25 / 12, 31 / 12, 4.0], rel=1e-9)
+    assert (test["chi2"], test["p"]) == (
+        pytest.approx(13.881355932203396, rel=1e-9),
+        pytest.approx(0.0030711773960670585, rel=1e-9),
+    )
+    assert (test["f"], test["f_p"], test["cd"]) == (
+        pytest.approx(16.851851851851887, rel=1e-9),
+        pytest.approx(4.548592983771124e-05, rel=1e-9),
+        pytest.approx(1.9148432265902373, rel=1e-9),
+    )
+    assert test["strengths"] == pytest.approx([1.47797526, 0.56577347, -0.00800273, -2.03574601], abs=1e-7)
+    assert [pair["wilcoxon_p"] for pair in test["pairs"]] == [0.5, 0.03125, 0.03125, 0.3125, 0.03125, 0.03125]
+    assert [pair["holm_p"] for pair in test["pairs"]] == [0.625, 0.1875, 0.1875, 0.625, 0.1875, 0.1875]
+    nemenyi = [0.745772, 0.335837, 0.001966, 0.908132, 0.049676, 0.227697]
+    assert [pair["nemenyi_p"] for pair in test["pairs"]] == pytest.approx(nemenyi, abs=5e-7)
+    shown = harness("rank", "X.csv").out
+    assert "Friedman 13.88, p = 0.003; Iman-Davenport F 16.85, p < 0.001" in " ".join(shown.split())
+    assert "8 would do" in shown
+
+
 def loaded_by(*arguments: str) -> list[str]:
     """Return the heavy packages that a command line imports in a process of its own."""
     code = (

@@ -148,3 +148,17 @@ def test_a_gap_is_overfitting_only_as_far_as_its_interval_says() -> None:
     none = replace(cell, fold_gaps=(0.0, 0.001, 0.0, -0.001, 0.0))
     answers = [ask_whether_it_overfits((each,), TASK) for each in (cell, wide, none)]
     assert [verdict.answer if verdict else None for verdict in answers] == ["yes", "cannot tell", "no"]
+
+
+def test_tests_take_the_ratio_of_the_parts_that_the_data_made() -> None:
+    uneven = replace(TASK, scheme="temporal", part_ratio=0.5)
+    assert (TASK.test_over_train, TASK.fold_correlation) == (0.25, pytest.approx(1 / 5))
+    assert (uneven.test_over_train, uneven.fold_correlation) == (0.5, pytest.approx(1 / 3))
+    (pair,) = pair_cells(CELLS[:2], uneven)
+    differences = np.array(GOOD) - np.array(FAIR)
+    test = corrected_resampled_t(differences, test_over_train=0.5)
+    assert (pair.p, pair.low, pair.high) == (test.p, test.low, test.high)
+    belief = correlated_bayesian_t(differences, rho=1 / 3, rope=ROPE)
+    assert pair.better == pytest.approx(belief.better)
+    (even,) = pair_cells(CELLS[:2], TASK)
+    assert pair.high - pair.low > even.high - even.low

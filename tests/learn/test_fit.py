@@ -137,6 +137,30 @@ def test_every_value_of_a_candidate_changes_what_is_learned(bench: Bench, values
     assert_same_weights(plain, fit(bench, make_candidate(0, **base)))
 
 
+@pytest.mark.parametrize("kind", [kind for kind in MATERIALS if kind.endswith("classification")])
+def test_balanced_classes_count_by_the_rows_that_are_trained_on(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    """Of even classes each example weighs 1 and nothing changes; of uneven ones the rare class is learned better."""
+    bench = open_tiny(build_source(request, kind))
+    first, second = (np.flatnonzero(bench.targets == label)[:8] for label in (0, 1))
+    values = {"dropout": 0.0, "epochs": 4, "label_smoothing": 0.1}
+    plain, weighed = (make_candidate(1, class_weights=weights, **values) for weights in ("none", "balanced"))
+    for rows, uneven in (
+        (np.concatenate([first, second]), False),
+        (np.concatenate([first, second[:2]]), True),
+    ):
+        shares = []
+        for candidate in (plain, weighed):
+            with fit_candidate(bench, candidate, rows, SEEDS) as fitted:
+                logits = compute_logits(bench.model, fitted.forward, rows, bench.lengths)
+            shares.append(bench.target.predict(logits)[:, 1].mean())
+        if uneven:
+            assert shares[1] > shares[0] + 0.02
+            continue
+        assert shares[1] == pytest.approx(shares[0], abs=1e-4)
+
+
 def test_what_a_model_draws_from_numpy_is_seeded_too(request: pytest.FixtureRequest) -> None:
     """SpecAugment does, and LayerDrop of adapters; the random state of whoever calls is left alone."""
     bench = open_tiny(build_source(request, "audio-classification"))

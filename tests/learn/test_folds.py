@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import DataError
 from harness.examples import Examples, build_examples, group_keys
 from harness.learn.folds import list_training, split_examples, split_folds
+from harness.learn.kin import find_kin
 from harness.spec.options import Protocol
 
 
@@ -95,10 +96,10 @@ def test_what_is_locked_away_stands_behind_the_last_fold_in_every_repeat() -> No
     further = lock(examples, 0.25, repeat=2)
     assert (further == 3).tolist() == locked.tolist()
     assert further.tolist() != place.tolist()
-    groups = group_keys(examples)
+    groups, kin = group_keys(examples), find_kin(examples, Protocol())
     assert not set(groups[locked]) & set(groups[~locked])
     for fold in range(4):
-        rows = list_training(place, fold, folds=3)
+        rows = list_training(place, fold, folds=3, kin=kin)
         assert not locked[rows].any()
         assert not (place[rows] == fold).any()
     assert set(lock(examples, 0.0).tolist()) == {0, 1, 2}

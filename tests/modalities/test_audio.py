@@ -16,6 +16,7 @@ from harness.examples import Media
 from harness.learn.opening import open_bench
 from harness.modalities import audio
 from harness.modalities.sounds import encode_sound
+from harness.model.load import redraw
 from harness.spec.options import TaskOptions
 from tests.learn.tiny import build_source
 
@@ -91,6 +92,8 @@ def test_whisper_is_shortened_to_whole_seconds(tmp_path: Path) -> None:
     assert model.config.max_source_positions == 100
     with torch.no_grad():
         assert model(**encoded.batch([0, 1])).logits.shape == (2, 2)
+    redraw(model, seed=1)
+    assert torch.equal(model.encoder.embed_positions.weight, positions), "a control hears clips as long"
     assert audio.describe_use(processor) == ""
     with pytest.raises(
         ModelError, match=r"longer than the 30 s that .* hears: set clip_seconds to at most 30"

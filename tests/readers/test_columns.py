@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -140,3 +141,81 @@ def test_other_files_of_a_folder_are_noted(tmp_path: Path) -> None:
     examples = reader.read(options, base=tmp_path, modality=modality)
     assert len(examples) == 3
     assert examples.notes == ("pictures: 1 other files are not used: README.md",)
+
+
+def test_times_are_numbers_as_they_stand_or_days_of_dates(tmp_path: Path) -> None:
+    numbers = examples_of(tmp_path, "text,label,when,n\na,x,2.5,1\nb,y,-3,2\n", time="when", id="n")
+    assert numbers.times == (2.5, -3.0)
+    rows = (
+        "a,x,1970-01-11,1",
+        "b,y,1970-01-02T12:00,2",
+        "c,x,1970-01-02T12:00:00+06:00,3",
+        "d,y,1969-12-31,4",
+    )
+    dates = examples_of(tmp_path, "\n".join(("text,label,when,n", *rows)), time="when", id="n")
+    assert dates.times == (10.0, 1.5, 1.25, -1.0)
+
+
+def test_a_typed_source_gives_its_dates(tmp_path: Path) -> None:
+    when = [datetime.date(1970, 1, 3), datetime.date(1970, 1, 2)]
+    rows = {"text": ["a", "b"], "label": ["x", "y"], "n": [1, 2], "when": when}
+    pq.write_table(pa.table(rows), tmp_path / "a.parquet")
+    reader = plugins.find("readers", "parquet")
+    options = reader.Options(parquet="a.parquet", text="text", label="label", id="n", time="when")
+    assert reader.read(options, base=tmp_path, modality="text").times == (2.0, 1.0)
+
+
+def test_what_is_no_time_is_named_with_its_row(tmp_path: Path) -> None:
+    rows = "text,label,when\na,x,2024-05-31\nb,y,yesterday\nc,x,\nd,y,31.05.2024\ne,x,inf\n"
+    with pytest.raises(DataError) as caught:
+        examples_of(tmp_path, rows, time="when")
+    wrong = "which is no number and no ISO date or datetime, in column 'when'"
+    assert str(caught.value).splitlines()[1:5] == [
+        f"  line 3: 'yesterday', {wrong}",
+        "  line 4: no time in column 'when'",
+        f"  line 5: '31.05.2024', {wrong}",
+        f"  line 6: 'inf', {wrong}",
+    ]
+    assert examples_of(tmp_path, rows, time="when", on_bad="drop").times == (19874.0,)
+
+
+def test_dates_and_numbers_do_not_mix(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="mixes dates and numbers: line 3 holds '2024-05-31', line 2 holds '2024'"
+    ):
+        examples_of(tmp_path, "text,label,when\na,x,2024\nb,y,2024-05-31\n", time="when")
+
+
+def test_a_split_is_train_or_test_in_any_case(tmp_path: Path) -> None:
+    rows = "text,label,part,n\na,x,Train,1\nb,y,TEST ,2\nc,x,train,3\n"
+    assert examples_of(tmp_path, rows, split="part", id="n").locked == (False, True, False)
+    with pytest.raises(DataError) as caught:
+        examples_of(tmp_path, rows + "d,y,dev,4\ne,y,,5\n", split="part")
+    assert str(caught.value).splitlines()[1:3] == [
+        "  line 5: 'dev', where 'train' or 'test' should be, in column 'part'",
+        "  line 6: nothing, where 'train' or 'test' should be, in column 'part'",
+    ]
+    with pytest.raises(DataError, match="the column 'part' says 'test' of every row that can be used"):
+        examples_of(tmp_path, "text,label,part\na,x,test\nb,y,test\n", split="part")
+
+
+def test_time_and_split_are_content_and_change_nothing_where_they_are_not_named(tmp_path: Path) -> None:
+    rows = "text,label,n,when,part\na,x,1,5,train\nb,y,2,6,test\n"
+    plain = examples_of(tmp_path, rows, id="n").digest()
+    assert plain == examples_of(tmp_path, "text,label,n\na,x,1\nb,y,2\n", id="n").digest()
+    timed, parted = (
+        examples_of(tmp_path, rows, id="n", **keys).digest() for keys in ({"time": "when"}, {"split": "part"})
+    )
+    assert len({plain, timed, parted}) == 3
+    later = examples_of(tmp_path, rows.replace("6", "7"), id="n", time="when").digest()
+    assert later != timed
+
+
+def test_a_column_of_authors_is_noted_where_no_group_is_given(tmp_path: Path) -> None:
+    rows = "".join(f"text {row},{row % 2},author-{row % 5}\n" for row in range(20))
+    noted = examples_of(tmp_path, f"text,label,author\n{rows}").notes
+    assert noted == (
+        "a.csv: column 'author' looks like a repeated id (5 values in 20 rows): rows of one author may be on both "
+        "sides of a split; give `group: author`",
+    )
+    assert examples_of(tmp_path, f"text,label,author\n{rows}", group="author").notes == ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import shutil
@@ -7,10 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import StorageError
 from harness.record.ledger import LEDGER, Ledger, read_history
+from harness.record.lines import Folded, encode_line
 from harness.record.predictions import predictions_name
 from tests.record.made import CANDIDATE, fill_ledger, make_fold, make_predictions
 
@@ -231,3 +234,48 @@ def test_five_thousand_trials_load_in_five_seconds(tmp_path: Path) -> None:
         assert len(ledger.history().trials) == 5000
     assert time.process_time() - began < 5
     shutil.rmtree(tmp_path)
+
+
+def test_a_fold_counts_once_for_each_fraction(tmp_path: Path) -> None:
+    parts = [make_fold(fraction=fraction, n_train=rows) for fraction, rows in ((0.1, 8), (0.3, 24))]
+    with Ledger.open(tmp_path) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)
+        assert ledger.record_fold(make_fold())
+        ledger.record_end("s", 0, "complete")
+        assert ledger.record_fold(parts[0])
+        assert ledger.record_fold(parts[1])
+        assert not ledger.record_fold(parts[0])
+        kept = ledger.history()
+    with Ledger.open(tmp_path) as ledger:
+        assert not ledger.record_fold(parts[1])
+        assert ledger.history() == kept
+    record = read_history(tmp_path).trials["s", 0]
+    assert record.folds == (make_fold(),)
+    assert record.reduced == tuple(parts)
+    assert (record.state, record.fitted_epochs()) == ("complete", (3,))
+
+
+def test_a_line_of_before_there_were_fractions_is_of_all_rows(tmp_path: Path) -> None:
+    line = encode_line(1, Folded(score=make_fold(), candidate=CANDIDATE))
+    body = line.partition(b',"sum"')[0].replace(b'"fraction":1.0,', b"").replace(b'"n_valid":0,', b"") + b"}"
+    seal = hashlib.sha256(body).hexdigest()[:16]
+    (tmp_path / LEDGER).write_bytes(body[:-1] + f',"sum":"{seal}"}}\n'.encode())
+    assert b"fraction" not in body
+    history = read_history(tmp_path)
+    assert history.damage == ()
+    assert history.trials["s", 0].folds == (make_fold(),)
+
+
+def test_predictions_of_a_fraction_have_a_file_of_their_own(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)
+        for fraction in (1.0, 0.1, 0.3):
+            ledger.record_fold(make_fold(fraction=fraction, predictions=make_predictions()))
+        assert ledger.history().damage == ()
+    names = {file.name for file in (tmp_path / "predictions").iterdir()}
+    assert names == {"s-t0-r0-f0.parquet", "s-t0-r0-f0-p0.1.parquet", "s-t0-r0-f0-p0.3.parquet"}
+    with Ledger.open(tmp_path) as ledger:  # nothing is taken for a lost line, and nothing removed
+        assert ledger.history().damage == ()
+    for name in names:
+        shares = set(pq.read_table(tmp_path / "predictions" / name)["fraction"].to_pylist())
+        assert shares == {float(name.partition("-p")[2].removesuffix(".parquet") or 1)}

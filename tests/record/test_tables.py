@@ -45,6 +45,7 @@ FOLD_COLUMNS = [
     "weight_decay",
     "dropout",
     "label_smoothing",
+    "class_weights",
     "batch_norm",
     "epochs_max",
     "batch_size",
@@ -87,6 +88,7 @@ TRIAL_COLUMNS = [
     "weight_decay",
     "dropout",
     "label_smoothing",
+    "class_weights",
     "batch_norm",
     "epochs_max",
     "batch_size",
@@ -194,7 +196,7 @@ def test_predictions_come_back_as_they_were(tmp_path: Path, groups: tuple[str, .
         ledger.record_asked("s", 0, CANDIDATE)
         ledger.record_fold(replace(make_fold(), predictions=written))
         sha256 = ledger.history().trials["s", 0].folds[0].predictions_sha256
-    read = read_predictions(tmp_path, ("s", 0, 0, 0), sha256)
+    read = read_predictions(tmp_path, ("s", 0, 0, 0, 1.0), sha256)
     assert read.probabilities is not None
     assert np.array_equal(read.probabilities, np.asarray(written.probabilities))
     assert replace(read, probabilities=None) == replace(written, probabilities=None)
@@ -205,7 +207,7 @@ def test_predictions_of_numbers_are_numbers(tmp_path: Path) -> None:
     with Ledger.open(tmp_path) as ledger:
         ledger.record_asked("s", 0, CANDIDATE)
         ledger.record_fold(replace(make_fold(), predictions=written))
-    assert read_predictions(tmp_path, ("s", 0, 0, 0)) == written
+    assert read_predictions(tmp_path, ("s", 0, 0, 0, 1.0)) == written
 
 
 def test_predictions_of_twins_keep_what_binds_them(tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_predictions_of_twins_keep_what_binds_them(tmp_path: Path) -> None:
 
 def test_predictions_that_were_changed_or_removed_are_refused(tmp_path: Path) -> None:
     fill(tmp_path)
-    key = (STUDY.id, 0, 0, 0)
+    key = (STUDY.id, 0, 0, 0, 1.0)
     path = tmp_path / "predictions" / predictions_name(key)
     with pytest.raises(StorageError, match="not the bytes"):
         read_predictions(tmp_path, key, "0" * 64)

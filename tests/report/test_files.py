@@ -36,8 +36,9 @@ CELL = {
         "gap",
     ),
     *("depth", "blocks", "trainable_parameters", "fit_s", "trials", "note"),
+    "learning_curve",
     *("test_score", "test_low", "test_high", "fold_sd", "seed_sd", "p_best", "deploy", "pairwise"),
-    *("test_gap", "metrics", "depths", "components"),
+    *("test_gap", "metrics", "depths", "components", "importance", "test_pairwise"),
 }
 
 
@@ -46,6 +47,7 @@ def test_table_json_has_every_key_of_its_schema(holed: Comparison) -> None:
     assert set(table) == {
         *("schema_version", "suite", "protocol", "tasks", "cells", "ranking", "backbones", "verdicts"),
         "classes",
+        *("ranking_test", "budgets"),
     }
     assert table["schema_version"] == 1
     assert all(set(cell) == CELL for cell in table["cells"])

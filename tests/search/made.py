@@ -82,6 +82,7 @@ def make_score(job: FoldJob) -> FoldScore:
         trial=job.trial,
         repeat=job.repeat,
         fold=job.fold,
+        fraction=job.fraction,
         state="ok",
         freeze_depth=job.candidate.freeze_depth if job.candidate else None,
         blocks=BLOCKS,

@@ -40,6 +40,34 @@ def test_the_loss_is_cross_entropy_with_smoothed_targets() -> None:
         assert classes.loss(logits, targets, smoothing=smoothing).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_classes_count_alike_when_each_weighs_what_scikit_learn_says() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    targets = np.array([0] * 6 + [1] * 3 + [2])
+    weights = classes.balance(targets, LABELS)
+    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3])
+    np.testing.assert_allclose(weights, compute_class_weight("balanced", classes=np.arange(3), y=targets))
+    assert weights[targets].sum() == pytest.approx(10)
+    np.testing.assert_allclose(classes.balance(np.array([0, 0, 0, 2]), LABELS), [4 / 6, 0, 2])
+
+
+def test_a_class_weighs_its_examples_whole_smoothing_included() -> None:
+    logits = torch.tensor([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
+    targets, weights = torch.tensor([0, 2]), np.array([0.5, 1.0, 3.0])
+    alone = [classes.loss(logits[[row]], targets[[row]], smoothing=0.3).item() for row in (0, 1)]
+    found = classes.loss(logits, targets, smoothing=0.3, class_weights=weights).item()
+    assert found == pytest.approx((0.5 * alone[0] + 3.0 * alone[1]) / 2, rel=1e-6)
+
+
+def test_weights_leave_the_smoothed_target_where_the_loss_is_least() -> None:
+    """torch's `cross_entropy(weight=…)` would move it to (.714, .286) with these weights."""
+    logits = torch.log(torch.tensor([[0.9, 0.1]])).requires_grad_()
+    value = classes.loss(logits, torch.tensor([0]), smoothing=0.2, class_weights=np.array([1.0, 3.6]))
+    value.backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().max().item() == pytest.approx(0, abs=1e-7)
+
+
 def test_predictions_are_probabilities_also_of_huge_logits() -> None:
     predictions = classes.predict(np.array([[1e4, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32))
     np.testing.assert_allclose(predictions, [[1, 0, 0], [1 / 3] * 3])

@@ -3,11 +3,13 @@
 from harness.judge.stats.bbc import (
     BBC,
     Difference,
+    bag_metric,
     bbc_cv,
     bbc_cv_metric,
     bootstrap_difference,
     bootstrap_metric,
     bootstrap_values,
+    subtract_bags,
     summarise_bags,
 )
 from harness.judge.stats.components import Components, split_components
@@ -35,6 +37,12 @@ from harness.judge.stats.paired import (
     wilcoxon_exact,
     wilson,
 )
+from harness.judge.stats.power import (
+    corrected_t_power,
+    count_effective,
+    detectable_difference,
+    detectable_share,
+)
 
 __all__ = [
     "BBC",
@@ -48,6 +56,7 @@ __all__ = [
     "Posterior",
     "SignedRanks",
     "TTest",
+    "bag_metric",
     "bbc_cv",
     "bbc_cv_metric",
     "bootstrap_difference",
@@ -55,7 +64,11 @@ __all__ = [
     "bootstrap_values",
     "bradley_terry",
     "corrected_resampled_t",
+    "corrected_t_power",
     "correlated_bayesian_t",
+    "count_effective",
+    "detectable_difference",
+    "detectable_share",
     "five_by_two_f",
     "friedman",
     "holm",
@@ -64,6 +77,7 @@ __all__ = [
     "nemenyi",
     "nemenyi_critical_difference",
     "split_components",
+    "subtract_bags",
     "summarise_bags",
     "wilcoxon_exact",
     "wilson",

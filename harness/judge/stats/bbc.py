@@ -151,17 +151,36 @@ def bootstrap_difference(
     application" (1997), section 4.2, for p, which is never below 2/(bags + 1). Bags in which the metric of either is
     undefined are left out; without any bag the interval is NaN and p is 1.
     """
+    mine, yours = (
+        bag_metric(each, targets, metric, bags=bags, groups=groups, seed=seed) for each in (first, second)
+    )
+    return subtract_bags(mine, yours)
+
+
+def bag_metric(
+    predictions: np.ndarray,
+    targets: Sequence[float] | np.ndarray,
+    metric: Metric,
+    *,
+    bags: Bags = 500,
+    groups: Sequence[object] | np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Return one model's metric on all examples, then on each bag, (1 + bags,); one seed draws the same bags."""
     truth = np.asarray(targets)
+    drawn = (inside for inside, _ in _draw_bags(len(truth), bags, groups, seed))
+    every = np.ones(len(truth), dtype=np.int64)
+    return np.array([metric(predictions, truth, weights) for weights in (every, *drawn)])
 
-    def subtract(weights: np.ndarray) -> float:
-        return metric(second, truth, weights) - metric(first, truth, weights)
 
-    values = np.array([subtract(inside) for inside, _ in _draw_bags(len(truth), bags, groups, seed)])
-    found = round_noise(values[np.isfinite(values)])
+def subtract_bags(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Return the bootstrap difference of two models' metrics, each from `bag_metric` on the same bags."""
+    values = second - first
+    found = round_noise(values[1:][np.isfinite(values[1:])])
     low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
     fewer = min(int((found <= 0).sum()), int((found >= 0).sum()))
     return Difference(
-        difference=subtract(np.ones(len(truth), dtype=np.int64)),
+        difference=float(values[0]),
         low=float(low),
         high=float(high),
         p=min(1.0, 2 * (fewer + 1) / (len(found) + 1)),
