@@ -160,7 +160,7 @@ def test_json_is_asked_for_by_a_variable_too(
         (("validate", "a.yaml", "--fodls"), "No such option: --fodls"),
         (("run", "a.yaml", "--workers", "0"), "--workers"),
         (("run", "a.yaml", "--workers", "two"), "--workers"),
-        (("report", "a", "--format", "pdf"), "--format"),
+        (("report", "a", "--format", "docx"), "--format"),
         (("validate", "a.yaml", "b.yaml"), "unexpected extra argument"),
         (("validate", "absent.yaml"), "absent.yaml: no such file"),
         (("validate", "absent.yaml", "--plugins", "nowhere"), "--plugins"),

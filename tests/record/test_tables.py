@@ -217,8 +217,8 @@ def test_predictions_of_twins_keep_what_binds_them(tmp_path: Path) -> None:
     with Ledger.open(tmp_path) as ledger:
         ledger.record_asked("s", 0, CANDIDATE)
         ledger.record_fold(replace(make_fold(), predictions=written))
-    assert read_predictions(tmp_path, ("s", 0, 0, 0)) == written
-    table = pq.read_table(tmp_path / "predictions" / predictions_name(("s", 0, 0, 0)))
+    assert read_predictions(tmp_path, ("s", 0, 0, 0, 1.0)) == written
+    table = pq.read_table(tmp_path / "predictions" / predictions_name(("s", 0, 0, 0, 1.0)))
     assert table.column("cluster").to_pylist() == ["a", "b", "b"]
 
 
