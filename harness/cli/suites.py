@@ -210,7 +210,7 @@ def report(
 ) -> int:
     """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
     from harness.report import terminal
-    from harness.report.plates import write_figures
+    from harness.report.figures import write_figures
     from harness.report.write import FILES
     from harness.suite import find_run, report_run
 

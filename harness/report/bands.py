@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from harness.judge.by_depth import DepthScore
 from harness.judge.comparison import Cell
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 from harness.report.drawing import DOT, Line, Mark, Style
 from harness.report.scale import Scale
 
 
-def list_ends(arms: Sequence[Cell], near: Sequence[float], bounds: figures.Bounds) -> list[float]:
+def list_ends(arms: Sequence[Cell], near: Sequence[float], bounds: numbers.Bounds) -> list[float]:
     """Return what a scale of `near` has to show of the bands besides.
 
     Three folds can make a band from end to end of the metric, beside which nothing else could be seen: it is shown as
@@ -73,7 +73,7 @@ def tell_depths(block: Block, arms: Sequence[Cell]) -> list[str]:
 
 
 def _show(block: Block, depth: DepthScore) -> str:
-    estimate = figures.show_estimate(depth.score, depth.low, depth.high, block.task.bounds)
+    estimate = numbers.show_estimate(depth.score, depth.low, depth.high, block.task.bounds)
     return f"{depth.depth} frozen {estimate} of {depth.trials} trial{'s' * (depth.trials != 1)}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.judge.comparison import Cell
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 from harness.report.drawing import (
     WIDTH,
@@ -47,7 +47,7 @@ def draw_importance(block: Block, styles: Mapping[str, Style]) -> Drawing | None
             path = draw_across(middle, x.place(0), x.place(share))
             lines.append(Line(path=path, kind="bar", colour=style.colour))
             labels.append(Label(x=LEFT - 8, y=middle + 4, text=fit_name(value, LONGEST), anchor="end"))
-            shown = figures.show_share(share, digits=2)
+            shown = numbers.show_share(share, digits=2)
             labels.append(Label(x=WIDTH - 2, y=middle + 4, text=shown, anchor="end", kind="value"))
             y += ROW
         y += GAP
@@ -65,5 +65,5 @@ def draw_importance(block: Block, styles: Mapping[str, Style]) -> Drawing | None
 
 def _tell(cell: Cell) -> str:
     assert cell.importance is not None
-    shares = (f"{name} {figures.show_share(share, digits=2)}" for name, share in cell.importance.shares)
+    shares = (f"{name} {numbers.show_share(share, digits=2)}" for name, share in cell.importance.shares)
     return f"{cell.arm}: {', '.join(shares)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from harness.judge.compare import MEASURED, REGRESSIONS, Change, Changes
-from harness.report import figures
+from harness.report import numbers
 from harness.report.layout import fits, lay_out, sanitise, shorten, wrap
 
 HEAD = ("cell", "A", "B", "B - A", "p", "McNemar", "")
@@ -66,12 +66,12 @@ def _draw_blocks(measured: Sequence[Change], changes: Changes, width: int) -> li
 def _show_row(change: Change, changes: Changes, width: int) -> tuple[str, ...]:
     bounds = changes.tasks[change.task].bounds
     falls = "" if changes.tasks[change.task].higher_is_better else " ↓"
-    interval = figures.show_interval(change.low, change.high, bounds)
+    interval = numbers.show_interval(change.low, change.high, bounds)
     return (
         shorten(_name(change, changes), max(12, width - BESIDE)) + falls,
-        figures.show_score(change.first, bounds),
-        figures.show_score(change.second, bounds),
-        f"{figures.show_score(change.difference, bounds)} {interval}",
+        numbers.show_score(change.first, bounds),
+        numbers.show_score(change.second, bounds),
+        f"{numbers.show_score(change.difference, bounds)} {interval}",
         _show_p(change.p),
         _show_p(change.mcnemar_p),
         change.state,
@@ -80,8 +80,8 @@ def _show_row(change: Change, changes: Changes, width: int) -> tuple[str, ...]:
 
 def _show_p(p: float | None) -> str:
     if p is None:
-        return figures.NOTHING
-    return "<.001" if p < 0.001 else figures.show_share(p, digits=3)
+        return numbers.NOTHING
+    return "<.001" if p < 0.001 else numbers.show_share(p, digits=3)
 
 
 def _name(change: Change, changes: Changes) -> str:
@@ -100,7 +100,7 @@ def _conclude(changes: Changes) -> str:
     counts = Counter(change.state for change in changes.changes)
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if state not in REGRESSIONS)
     lost = ", ".join(_name(change, changes) for change in changes.regressions)
-    tolerance = f"tolerance {figures.show_share(changes.tolerance, digits=3).rstrip('0').rstrip('.') or '0'}"
+    tolerance = f"tolerance {numbers.show_share(changes.tolerance, digits=3).rstrip('0').rstrip('.') or '0'}"
     if lost:
         return f"regressed: {lost}. {f'Others: {told}; ' if told else ''}{tolerance}."
     if not any(counts[state] for state in MEASURED):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.judge.classes import ClassScore, ClassTable, Confused
 from harness.judge.comparison import Comparison
-from harness.report import figures
+from harness.report import numbers
 from harness.report.rows import has_several_backbones
 
 MOST_CLASSES = 12  # more do not fit a page as a matrix
@@ -94,10 +94,10 @@ def _show_line(table: ClassTable, place: int) -> ClassLine:
     return ClassLine(
         label=score.label,
         support=show_weight(score.support),
-        precision=figures.show_score(score.precision, SHARE, digits=2),
-        recall=figures.show_score(score.recall, SHARE, digits=2),
-        interval=figures.show_interval(score.low, score.high, SHARE),
-        f1=figures.show_score(score.f1, SHARE, digits=2),
+        precision=numbers.show_score(score.precision, SHARE, digits=2),
+        recall=numbers.show_score(score.recall, SHARE, digits=2),
+        interval=numbers.show_interval(score.low, score.high, SHARE),
+        f1=numbers.show_score(score.f1, SHARE, digits=2),
         counts=tuple(
             Count(
                 text=show_weight(count),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from harness.record.incumbents import Incumbents
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style, draw_across, draw_down
 from harness.report.scale import Scale, fit_scale
@@ -71,7 +71,7 @@ def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[
     before: float | None = None
     for trial, best in curve:
         if best != before:
-            hint = f"{style.arm}: {figures.show_score(best, block.task.bounds)} at trial {trial + 1}"
+            hint = f"{style.arm}: {numbers.show_score(best, block.task.bounds)} at trial {trial + 1}"
             marks.append(
                 Mark(x=x.place(trial + 1), y=y.place(best), shape=style.shape, colour=style.colour, hint=hint)
             )
@@ -82,4 +82,4 @@ def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[
 def _tell(block: Block, arm: str, curve: Curve) -> str:
     (first, start), (_, best) = curve[0], curve[-1]
     bounds = block.task.bounds
-    return f"{arm} {figures.show_score(start, bounds)} at trial {first + 1}, {figures.show_score(best, bounds)} at last"
+    return f"{arm} {numbers.show_score(start, bounds)} at trial {first + 1}, {numbers.show_score(best, bounds)} at last"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from harness.judge.comparison import Cell
-from harness.report import figures
+from harness.report import numbers
 from harness.report.bands import dot_depths, draw_bands, list_ends, tell_depths
 from harness.report.blocks import Block
 from harness.report.drawing import (
@@ -143,13 +143,13 @@ def _name_baseline(block: Block, arm: str, score: float, y: Scale) -> str:
     if y.low <= score <= y.high:
         return fit_name(arm, 14)
     arrow = "↓" if score < y.low else "↑"
-    return f"{fit_name(arm, 9)} {figures.show_score(score, block.task.bounds, digits=2)} {arrow}"
+    return f"{fit_name(arm, 9)} {numbers.show_score(score, block.task.bounds, digits=2)} {arrow}"
 
 
 def _tell(block: Block, arms: Sequence[Cell]) -> str:
     told = [f"{cell.arm} {_show(block, cell)}" for cell in arms]
     lines = [
-        f"{cell.arm} {figures.show_score(cell.score, block.task.bounds, digits=2)}"
+        f"{cell.arm} {numbers.show_score(cell.score, block.task.bounds, digits=2)}"
         for cell in block.baselines
     ]
     told += tell_depths(block, arms)
@@ -157,7 +157,7 @@ def _tell(block: Block, arms: Sequence[Cell]) -> str:
 
 
 def _show(block: Block, cell: Cell) -> str:
-    estimate = figures.show_estimate(cell.score, cell.low, cell.high, block.task.bounds)
+    estimate = numbers.show_estimate(cell.score, cell.low, cell.high, block.task.bounds)
     return f"{estimate}, {cell.depth} of {cell.blocks} blocks frozen"
 
 

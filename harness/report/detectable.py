@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from harness.judge.detectable import MORE, Detectable
-from harness.report import figures
+from harness.report import numbers
 from harness.report.layout import sanitise, wrap
 
 ANY = (-math.inf, math.inf)
@@ -71,17 +71,17 @@ def _name(found: Detectable) -> str:
 
 def _show(found: Detectable, difference: float | None) -> str:
     if difference is None:
-        return figures.NOTHING
+        return numbers.NOTHING
     if math.isinf(difference):
         return "none, too few examples"
     if found.points:
-        return f"{figures.show_score(100 * difference, ANY, digits=2)} points"
-    return f"{figures.show_score(difference, ANY, digits=2)} {sanitise(found.metric)}"
+        return f"{numbers.show_score(100 * difference, ANY, digits=2)} points"
+    return f"{numbers.show_score(difference, ANY, digits=2)} {sanitise(found.metric)}"
 
 
 def _show_share(value: float) -> str:
     digits = 2 if round(value, 2) == value else 3
-    return figures.show_share(value, digits=digits)
+    return numbers.show_share(value, digits=digits)
 
 
 def _finite(value: float | None) -> float | None:

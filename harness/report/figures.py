@@ -1,85 +1,104 @@
-"""How numbers of a comparison look to people."""
+"""Figures: a comparison drawn for a paper, one file each."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-NOTHING = "–"
+from harness.judge.comparison import Comparison
+from harness.record.files import make_folder, write_whole
+from harness.report import paper
+from harness.report.bars import draw_importance
+from harness.report.blocks import Block, list_blocks
+from harness.report.critical import draw_critical_difference
+from harness.report.depths import draw_depths
+from harness.report.drawing import Drawing, Style, style_arms
+from harness.report.fractions import draw_fractions
+from harness.report.paper import Figure, Form, Panel
+from harness.report.ranks import draw_ranks
+from harness.report.strips import draw_gaps, draw_optimism
 
-Bounds = tuple[float, float]
-
-
-def show_score(value: float | None, bounds: Bounds, *, digits: int = 3) -> str:
-    """Return `.724` for a metric between -1 and 1 and three significant digits for others, `–` for None."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    if is_share(bounds):
-        return show_share(value, digits=digits)
-    return _with_decimals(value, _decimals(value, digits))
-
-
-def show_interval(low: float | None, high: float | None, bounds: Bounds) -> str:
-    """Return `[.69,.76]`, nothing where there is no interval."""
-    if low is None or high is None:
-        return ""
-    if is_share(bounds):
-        return f"[{show_share(low, digits=2)},{show_share(high, digits=2)}]"
-    decimals = _decimals(max(abs(low), abs(high)), 3)
-    return f"[{_with_decimals(low, decimals)},{_with_decimals(high, decimals)}]"
+FOLDER = "figures"
 
 
-def show_estimate(value: float | None, low: float | None, high: float | None, bounds: Bounds) -> str:
-    """Return a score with its interval, `missing` for None."""
-    if value is None:
-        return "missing"
-    return f"{show_score(value, bounds)} {show_interval(low, high, bounds)}".rstrip()
+def write_figures(folder: Path, comparison: Comparison, form: Form) -> tuple[Path, ...]:
+    """Write every figure that the comparison has something for into `figures/`, and return their paths.
+
+    All are rendered before the first is written; a figure of an earlier time that has nothing to show now is removed.
+    Raises `EnvironmentFault` where matplotlib is not installed.
+    """
+    figures = {name: draw(comparison) for name, draw in FIGURES.items()}
+    rendered = {name: paper.render(figure, form) for name, figure in figures.items() if figure is not None}
+    make_folder(folder / FOLDER)
+    for name in figures.keys() - rendered.keys():
+        (folder / FOLDER / f"{name}.{form}").unlink(missing_ok=True)
+    paths = {folder / FOLDER / f"{name}.{form}": data for name, data in rendered.items()}
+    for path, data in paths.items():
+        write_whole(path, data)
+    return tuple(paths)
 
 
-def show_rank(value: float | None) -> str:
-    """Return a mean rank to one digit."""
-    return NOTHING if value is None else f"{value:.1f}"
+def plot_ranking(comparison: Comparison) -> Figure | None:
+    """Return the mean ranks with their intervals."""
+    drawing = draw_ranks(comparison.ranking, style_arms(comparison))
+    return None if drawing is None else Figure(panels=(Panel(drawing=drawing),))
 
 
-def show_seconds(value: float | None) -> str:
-    """Return seconds to two significant digits below 10 and whole ones above."""
-    if value is None:
-        return NOTHING
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
+def plot_critical(comparison: Comparison) -> Figure | None:
+    """Return the critical-difference diagram; None where a test over tasks has no power."""
+    test = comparison.ranking.test
+    if test is None or not test.power:
+        return None
+    drawing = draw_critical_difference(test, style_arms(comparison))
+    return Figure(panels=(Panel(drawing=drawing),))
 
 
-def show_count(value: int | None) -> str:
-    """Return `3.6 M` for 3,600,000."""
-    if value is None:
-        return NOTHING
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {unit}" if value < 999.5 * size else f"{value / size:.0f} {unit}"
-    return str(value)
+def plot_depth(comparison: Comparison) -> Figure | None:
+    """Return each block's scores over frozen blocks."""
+    styles = style_arms(comparison)
+    drawn = [(block, draw_depths(block, styles)) for block in list_blocks(comparison)]
+    return _gather(drawn, legend=tuple(styles.values()))
 
 
-def show_depth(depth: int | None, blocks: int) -> str:
-    """Return how many of the blocks are frozen."""
-    return NOTHING if depth is None else f"{depth}/{blocks}"
+def plot_gap(comparison: Comparison) -> Figure | None:
+    """Return each block's differences between training and validation scores."""
+    return _gather(draw_gaps(list_blocks(comparison), style_arms(comparison)))
 
 
-def is_share(bounds: Bounds) -> bool:
-    """Tell whether a metric lies between -1 and 1, so that its leading 0 says nothing."""
-    return bounds[0] >= -1 and bounds[1] <= 1
+def plot_optimism(comparison: Comparison) -> Figure | None:
+    """Return each block's raw scores against the corrected ones."""
+    return _gather(draw_optimism(list_blocks(comparison), style_arms(comparison)))
 
 
-def show_share(value: float, *, digits: int) -> str:
-    """Return a number between -1 and 1 without its leading 0."""
-    text = _with_decimals(value, digits)
-    return text.replace("0.", ".", 1) if text.removeprefix("-").startswith("0.") else text
+def plot_learning(comparison: Comparison) -> Figure | None:
+    """Return each block's scores over the share of training rows."""
+    styles = style_arms(comparison)
+    drawn = [(block, draw_fractions(block, styles)) for block in list_blocks(comparison)]
+    return _gather(drawn, legend=tuple(styles.values()))
 
 
-def _with_decimals(value: float, decimals: int) -> str:
-    text = f"{value:.{decimals}f}" if abs(value) < 1e9 else f"{value:.2e}"
-    return text.removeprefix("-") if not float(text) else text
+def plot_importance(comparison: Comparison) -> Figure | None:
+    """Return the importance of each arm's searched values."""
+    styles = style_arms(comparison)
+    return _gather([(block, draw_importance(block, styles)) for block in list_blocks(comparison)])
 
 
-def _decimals(value: float, digits: int) -> int:
-    """Return how many decimals show `digits` significant ones, six at most."""
-    if not value:
-        return digits - 1
-    return min(6, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+# A further figure is one more function here.
+FIGURES: Mapping[str, Callable[[Comparison], Figure | None]] = {
+    "ranking": plot_ranking,
+    "critical": plot_critical,
+    "depth": plot_depth,
+    "gap": plot_gap,
+    "optimism": plot_optimism,
+    "learning": plot_learning,
+    "importance": plot_importance,
+}
+
+
+def _gather(drawn: Iterable[tuple[Block, Drawing | None]], legend: tuple[Style, ...] = ()) -> Figure | None:
+    panels = tuple(
+        Panel(name=block.name, metric=block.task.metric, drawing=drawing)
+        for block, drawing in drawn
+        if drawing is not None
+    )
+    return Figure(panels=panels, legend=legend) if panels else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.judge.comparison import Cell
 from harness.judge.learning import CurvePoint
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 from harness.report.drawing import (
     Drawing,
@@ -124,7 +124,7 @@ def _join(places: Sequence[tuple[float, float]]) -> str:
 def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[Mark]:
     marks = []
     for point, (across, down) in zip(curve, _trace(curve, x, y), strict=True):
-        estimate = figures.show_estimate(point.score, point.low, point.high, block.task.bounds)
+        estimate = numbers.show_estimate(point.score, point.low, point.high, block.task.bounds)
         hint = f"{style.arm}: {estimate} with {show_fraction(point.fraction)}"
         marks.append(Mark(x=across, y=down, shape=style.shape, colour=style.colour, hint=hint))
     return marks
@@ -148,7 +148,7 @@ def _name_baseline(block: Block, arm: str, curve: Curve, y: Scale) -> str:
         return fit_name(arm, 14)
     score = curve[-1].score
     arrow = "↓" if score < y.low else "↑" if score > y.high else ""
-    return f"{fit_name(arm, 9)} {figures.show_score(score, block.task.bounds, digits=2)} {arrow}".rstrip()
+    return f"{fit_name(arm, 9)} {numbers.show_score(score, block.task.bounds, digits=2)} {arrow}".rstrip()
 
 
 def _fits(curve: Curve, y: Scale) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric
-from harness.report import figures
+from harness.report import numbers
 from harness.report.matrix import Entry, MatrixRow
 from harness.report.rows import Row, arrange_arms, arrange_baselines
 
@@ -50,8 +50,8 @@ def _show_rows(rows: Iterable[Row], place: int, metrics: tuple[FurtherMetric, ..
 def _show_entry(cell: Cell, metric: FurtherMetric) -> Entry:
     found = next((score for score in cell.metrics if score.name == metric.name), None)
     if found is None or found.value is None:
-        return Entry(score=figures.NOTHING)
+        return Entry(score=numbers.NOTHING)
     return Entry(
-        score=figures.show_score(found.value, metric.bounds),
-        interval=figures.show_interval(found.low, found.high, metric.bounds),
+        score=numbers.show_score(found.value, metric.bounds),
+        interval=numbers.show_interval(found.low, found.high, metric.bounds),
     )

@@ -10,7 +10,6 @@ from markupsafe import Markup
 from harness.judge.comparison import Comparison
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
-from harness.report import figures
 from harness.report.layout import sanitise
 from harness.report.matrix import show_metric
 from harness.report.page import lay_out_page
@@ -26,7 +25,7 @@ def render(
 ) -> str:
     """Return the page; every name in it is text. What is not given is left out."""
     page = lay_out_page(comparison, provenance, incumbents)
-    return _load_template().render(page=page, figures=figures, show_metric=show_metric)
+    return _load_template().render(page=page, show_metric=show_metric)
 
 
 @cache

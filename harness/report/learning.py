@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.judge.comparison import Cell
 from harness.judge.learning import CurvePoint, LearningCurve
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 
 
@@ -40,7 +40,7 @@ def tell_curve(block: Block, cell: Cell) -> str:
     """Return the points of a cell's curve as a sentence's part."""
     points = () if cell.learning_curve is None else cell.learning_curve.points
     told = [
-        f"{figures.show_estimate(point.score, point.low, point.high, block.task.bounds)} with "
+        f"{numbers.show_estimate(point.score, point.low, point.high, block.task.bounds)} with "
         f"{show_fraction(point.fraction)} ({point.n_train:.0f} rows)"
         for point in points
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.judge.comparison import Comparison
-from harness.report import figures
+from harness.report import numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ def list_locked(comparison: Comparison) -> tuple[LockedLine, ...]:
                 backbone=pair.backbone if block != last else "",
                 better=better,
                 worse=worse,
-                difference=figures.show_estimate(difference, low, high, bounds[pair.task]),
-                p="< .001" if pair.p < 0.001 else figures.show_share(pair.p, digits=3),
+                difference=numbers.show_estimate(difference, low, high, bounds[pair.task]),
+                p="< .001" if pair.p < 0.001 else numbers.show_share(pair.p, digits=3),
                 test=pair.method,
                 separable=pair.winner is not None,
             )

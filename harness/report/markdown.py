@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Verdict
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import list_pairs
 from harness.report.further import RAW, list_further
@@ -69,7 +69,7 @@ def _ranking_rows(comparison: Comparison) -> list[list[str]]:
     several = ["backbone"] * has_several_backbones(comparison)
     rows = [["rank", "arm", *several, *(escape(task.name) for task in comparison.tasks)]]
     for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
-        rank = figures.show_rank(row.rank.mean_rank) if row.rank else ""
+        rank = numbers.show_rank(row.rank.mean_rank) if row.rank else ""
         if row.rank and row.rank.low is not None and row.rank.high is not None:
             rank += f" [{row.rank.low:.1f},{row.rank.high:.1f}]"
         scores = (_show_score(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True))
@@ -143,9 +143,9 @@ def _draw_curves(block: Block, curves: CurveTable) -> Iterable[str]:
     rows = [["arm", *curves.heads]]
     for cell, points in curves.rows:
         shown = (
-            figures.NOTHING
+            numbers.NOTHING
             if point is None
-            else figures.show_estimate(point.score, point.low, point.high, bounds)
+            else numbers.show_estimate(point.score, point.low, point.high, bounds)
             for point in points
         )
         rows.append([escape(cell.arm), *shown])
@@ -162,15 +162,15 @@ def _describe(task: ComparedTask, cell: Cell) -> list[str]:
     rates = (candidate.head_lr, candidate.backbone_lr) if candidate else (None, None)
     return [
         _show_score(task, cell),
-        figures.show_score(cell.raw_best, task.bounds),
-        figures.show_score(cell.optimism, task.bounds),
+        numbers.show_score(cell.raw_best, task.bounds),
+        numbers.show_score(cell.optimism, task.bounds),
         _show_test(task, cell),
-        figures.show_score(cell.train_score, task.bounds),
-        figures.show_score(cell.gap, task.bounds, digits=2),
-        figures.show_depth(cell.depth, cell.blocks),
-        *(figures.NOTHING if rate is None else f"{rate:.2g}" for rate in rates),
-        figures.show_count(cell.trainable_parameters),
-        figures.show_seconds(cell.fit_s),
+        numbers.show_score(cell.train_score, task.bounds),
+        numbers.show_score(cell.gap, task.bounds, digits=2),
+        numbers.show_depth(cell.depth, cell.blocks),
+        *(numbers.NOTHING if rate is None else f"{rate:.2g}" for rate in rates),
+        numbers.show_count(cell.trainable_parameters),
+        numbers.show_seconds(cell.fit_s),
         *map(str, (cell.trials.ok, cell.trials.pruned, cell.trials.failed)),
         escape(cell.note),
     ]
@@ -178,12 +178,12 @@ def _describe(task: ComparedTask, cell: Cell) -> list[str]:
 
 def _show_test(task: ComparedTask, cell: Cell) -> str:
     if cell.test_score is None:
-        return figures.NOTHING
-    return figures.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
+        return numbers.NOTHING
+    return numbers.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
 
 
 def _show_score(task: ComparedTask, cell: Cell | None) -> str:
-    return figures.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
+    return numbers.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
 
 
 def _draw_table(rows: Sequence[Sequence[str]]) -> str:

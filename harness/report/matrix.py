@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import find_winners
 from harness.report.rows import Row, arrange_arms, arrange_baselines
 
@@ -68,7 +68,7 @@ def _show_row(
     return MatrixRow(
         name=row.name,
         backbone=row.backbone,
-        rank=figures.show_rank(row.rank.mean_rank) if row.rank else "",
+        rank=numbers.show_rank(row.rank.mean_rank) if row.rank else "",
         entries=tuple(_show_entry(comparison.tasks[place], row.cells[place], winners) for place in places),
     )
 
@@ -79,7 +79,7 @@ def _show_entry(task: ComparedTask, cell: Cell | None, winners: frozenset[tuple[
     if cell.score is None:
         return Entry(score="missing", missing=True)
     return Entry(
-        score=figures.show_score(cell.score, task.bounds),
-        interval=figures.show_interval(cell.low, cell.high, task.bounds),
+        score=numbers.show_score(cell.score, task.bounds),
+        interval=numbers.show_interval(cell.low, cell.high, task.bounds),
         best=cell.kind == "arm" and (cell.task, cell.backbone, cell.arm) in winners,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.judge.comparison import Cell
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 
 EXPLAINED = (
@@ -43,9 +43,9 @@ def _show_line(block: Block, cell: Cell) -> MoveLine | None:
     return MoveLine(
         place=block.name,
         arm=cell.arm,
-        mean=figures.show_score(found.mean, bounds),
-        fold=figures.show_score(found.fold_sd, bounds),
-        seed=figures.show_score(found.seed_sd, bounds),
-        residual=figures.show_score(found.residual_sd, bounds),
+        mean=numbers.show_score(found.mean, bounds),
+        fold=numbers.show_score(found.fold_sd, bounds),
+        seed=numbers.show_score(found.seed_sd, bounds),
+        residual=numbers.show_score(found.residual_sd, bounds),
         fits=f"{found.trials} × {found.folds} × {found.seeds}",
     )

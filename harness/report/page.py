@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
-from harness.report import figures
+from harness.report import numbers
 from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import ClassView, view_classes
@@ -183,10 +183,10 @@ def _show_line(row: RankRow, style: Style | None, scale: Scale) -> RankLine:
     known = row.low is not None and row.high is not None
     return RankLine(
         row=row,
-        rank=figures.show_rank(row.mean_rank),
+        rank=numbers.show_rank(row.mean_rank),
         interval=f"[{row.low:.1f},{row.high:.1f}]" if known else "",
-        p_best=figures.NOTHING if row.p_best is None else figures.show_share(row.p_best, digits=2),
-        pairs=figures.NOTHING if row.wins is None else f"{row.wins} · {row.ties} · {row.losses}",
+        p_best=numbers.NOTHING if row.p_best is None else numbers.show_share(row.p_best, digits=2),
+        pairs=numbers.NOTHING if row.wins is None else f"{row.wins} · {row.ties} · {row.losses}",
         strip=_draw_strip(row, style or NEUTRAL, scale),
         style=style,
     )

@@ -71,46 +71,46 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plate:
-    """A figure: its panels, and the arms that their marks stand for where the panels do not name them."""
+class Figure:
+    """Panels, and the arms that their marks stand for where the panels do not name them."""
 
     panels: tuple[Panel, ...]
     legend: tuple[Style, ...] = ()
 
 
-def render(plate: Plate, form: Form) -> bytes:
-    """Return a figure as a file: the same bytes for the same plate, fonts and version of matplotlib.
+def render(figure: Figure, form: Form) -> bytes:
+    """Return a figure as a file: the same bytes for the same figure, fonts and version of matplotlib.
 
     Names are text: no sign in them is mathematics. Raises `EnvironmentFault` where matplotlib is not installed.
     """
     try:
         import matplotlib as mpl
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure as Canvas
     except ImportError as error:
         raise EnvironmentFault(
             f"figures need the package 'matplotlib' ({error}): pip install 'finetune-harness[figures]'"
         ) from None
 
-    columns = 1 if len(plate.panels) <= STACKED else 2
+    columns = 1 if len(figure.panels) <= STACKED else 2
     width = columns * WIDTH + (columns - 1) * GUTTER
-    spots, bottom = _arrange(plate.panels, columns)
-    keys, height = _arrange_legend(plate.legend, width, bottom)
+    spots, bottom = _arrange(figure.panels, columns)
+    keys, height = _arrange_legend(figure.legend, width, bottom)
     with mpl.rc_context(), warnings.catch_warnings():
         # A letter that no font has is drawn as a box: that is no reason to have no figure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()  # nobody's matplotlibrc
         mpl.rcParams.update(SETTINGS | {"font.family": _find_fonts()})
-        figure = Figure(figsize=(width * POINT / 72, height * POINT / 72), facecolor=PAPER)
-        axes = figure.add_axes((0, 0, 1, 1))
+        canvas = Canvas(figsize=(width * POINT / 72, height * POINT / 72), facecolor=PAPER)
+        axes = canvas.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
-        for panel, (x, y) in zip(plate.panels, spots, strict=True):
+        for panel, (x, y) in zip(figure.panels, spots, strict=True):
             _draw_panel(axes, panel, x, y)
-        for style, (x, y) in zip(plate.legend, keys, strict=True):
+        for style, (x, y) in zip(figure.legend, keys, strict=True):
             _draw_mark(axes, Mark(x=x, y=y, shape=style.shape, colour=style.colour), 0, 0)
             _write(axes, Label(x=x + 10, y=y + 4, text=fit_name(style.arm, LONGEST), kind="name"), 0, 0)
         out = io.BytesIO()
-        figure.savefig(out, format=form, dpi=300, metadata=UNDATED[form])
+        canvas.savefig(out, format=form, dpi=300, metadata=UNDATED[form])
     return out.getvalue()
 
 

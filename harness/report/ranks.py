@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.judge.comparison import Ranking, RankRow
-from harness.report import figures
+from harness.report import numbers
 from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style, draw_across, draw_down, fit_name
 from harness.report.scale import Scale
 
@@ -52,4 +52,4 @@ def draw_ranks(ranking: Ranking, styles: Mapping[str, Style]) -> Drawing | None:
 def _show(row: RankRow) -> str:
     known = row.low is not None and row.high is not None
     interval = f" [{row.low:.1f},{row.high:.1f}]" if known else ""
-    return f"{figures.show_rank(row.mean_rank)}{interval}"
+    return f"{numbers.show_rank(row.mean_rank)}{interval}"

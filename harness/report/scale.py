@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.report.figures import Bounds, is_share, show_share
+from harness.report.numbers import Bounds, is_share, show_share
 
 MARGIN = 0.06  # of the span of the values, left free at both ends
 

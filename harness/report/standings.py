@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.judge.comparison import Ranking, RankRow
-from harness.report import figures
+from harness.report import numbers
 from harness.report.layout import fits, lay_out, sanitise, shorten, wrap
 
 RANK_WIDTH = 22  # of a mean rank with its interval, and the gaps
@@ -54,12 +54,12 @@ def _draw(rows: Sequence[RankRow], strengths: dict[str, float], width: int) -> l
 
 def _show_rank(row: RankRow) -> str:
     interval = "" if row.low is None or row.high is None else f" [{row.low:.1f},{row.high:.1f}]"
-    return f"{figures.show_rank(row.mean_rank)}{interval}"
+    return f"{numbers.show_rank(row.mean_rank)}{interval}"
 
 
 def _show_chance(row: RankRow) -> str:
-    return figures.NOTHING if row.p_best is None else figures.show_share(row.p_best, digits=2)
+    return numbers.NOTHING if row.p_best is None else numbers.show_share(row.p_best, digits=2)
 
 
 def _show_pairs(row: RankRow) -> str:
-    return figures.NOTHING if row.wins is None else f"{row.wins}, {row.ties}, {row.losses}"
+    return numbers.NOTHING if row.wins is None else f"{row.wins}, {row.ties}, {row.losses}"

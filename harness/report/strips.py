@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.judge.comparison import Cell
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import Block
 from harness.report.drawing import (
     DOT,
@@ -31,13 +31,13 @@ LONGEST = 15
 
 def draw_gaps(blocks: Sequence[Block], styles: Mapping[str, Style]) -> list[tuple[Block, Drawing]]:
     """Return a strip a block: an arm's gap, and faintly that of each fold; all shares are drawn to one scale."""
-    shared = [value for block in blocks if figures.is_share(block.task.bounds) for value in _list_gaps(block)]
+    shared = [value for block in blocks if numbers.is_share(block.task.bounds) for value in _list_gaps(block)]
     drawn = []
     for block in blocks:
         cells = [cell for cell in block.arms if _known(cell.gap)]
         if not cells:
             continue
-        values = shared if figures.is_share(block.task.bounds) else _list_gaps(block)
+        values = shared if numbers.is_share(block.task.bounds) else _list_gaps(block)
         tested = any(_known(cell.test_gap) for cell in cells)
         x = fit_scale([0.0, *values], start=LEFT, end=RIGHT - TEST_COLUMN * tested)
         title = f"{block.task.name}: training minus validation {block.task.metric}"
@@ -94,7 +94,7 @@ def _draw_gap(
 
 
 def _show_gap(block: Block, gap: float | None) -> str:
-    return figures.show_score(gap, block.task.bounds, digits=2)
+    return numbers.show_score(gap, block.task.bounds, digits=2)
 
 
 def _tell_gap(block: Block, cell: Cell) -> str:
@@ -118,20 +118,20 @@ def _draw_dumbbells(
             lines.append(Line(path=path, kind="interval", colour=style.colour))
         path = draw_across(y, x.place(cell.score), x.place(cell.raw_best))
         lines.append(Line(path=path, kind="dumbbell", colour=style.colour))
-        raw = f"{cell.arm}: raw best {figures.show_score(cell.raw_best, bounds)}"
-        told = f"{cell.arm}: corrected {figures.show_estimate(cell.score, cell.low, cell.high, bounds)}"
+        raw = f"{cell.arm}: raw best {numbers.show_score(cell.raw_best, bounds)}"
+        told = f"{cell.arm}: corrected {numbers.show_estimate(cell.score, cell.low, cell.high, bounds)}"
         marks += [
             Mark(x=x.place(cell.score), y=y, shape=style.shape, colour=style.colour, hint=told),
             Mark(
                 x=x.place(cell.raw_best), y=y, shape=style.shape, colour=style.colour, kind="hollow", hint=raw
             ),
         ]
-        labels.append(_label_value(y, figures.show_score(cell.optimism, bounds, digits=2)))
+        labels.append(_label_value(y, numbers.show_score(cell.optimism, bounds, digits=2)))
     words = _tell(
         (
             cell.arm,
-            f"{figures.show_score(cell.raw_best, block.task.bounds)} corrected to "
-            f"{figures.show_score(cell.score, block.task.bounds)}",
+            f"{numbers.show_score(cell.raw_best, block.task.bounds)} corrected to "
+            f"{numbers.show_score(cell.score, block.task.bounds)}",
         )
         for cell in cells
     )

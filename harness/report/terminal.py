@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
-from harness.report import figures
+from harness.report import numbers
 from harness.report.blocks import list_blocks
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
 from harness.report.learning import tabulate_curves
@@ -74,7 +74,7 @@ def _draw_wide(comparison: Comparison, width: int) -> list[str]:
             _join(_show_small(cell.optimism, task) for task, cell in pair_cells(row, comparison)),
             _join(_show_small(cell.gap, task) for task, cell in pair_cells(row, comparison)),
             _join_depths(row),
-            _join(figures.show_seconds(cell.fit_s) for cell in row.cells if cell),
+            _join(numbers.show_seconds(cell.fit_s) for cell in row.cells if cell),
         ]
         for row in arrange_arms(comparison)
     ]
@@ -105,7 +105,7 @@ def _draw_blocks(comparison: Comparison, width: int) -> list[str]:
         lines += ["", *wrap(f"{sanitise(task.name)} · {_show_metric(task)}", width, between=" · ")]
         lines += _draw_task(comparison, place, width)
         baselines = [
-            f"{_name(row, width)} {figures.show_score(cell.score, task.bounds, digits=2)}"
+            f"{_name(row, width)} {numbers.show_score(cell.score, task.bounds, digits=2)}"
             for row in arrange_baselines(comparison)
             if (cell := row.cells[place])
         ]
@@ -128,7 +128,7 @@ def _draw_task(comparison: Comparison, place: int, width: int) -> list[str]:
     for score, (_, _, *detail) in zip(lay_out([arm[:2] for arm in arms]), arms, strict=True):
         optimism, gap, depth, seconds = detail
         told = wrap(f"  opt {optimism} · gap {gap} · {depth} · {seconds} s", width, between=" · ")
-        lines += [score, *(told if set(detail) != {figures.NOTHING} else [])]
+        lines += [score, *(told if set(detail) != {numbers.NOTHING} else [])]
     return lines
 
 
@@ -137,7 +137,7 @@ def _tell_baselines(comparison: Comparison, width: int) -> list[str]:
     told: dict[str, list[str]] = {}
     for row in arrange_baselines(comparison):
         scores = (
-            figures.show_score(cell.score, task.bounds, digits=2)
+            numbers.show_score(cell.score, task.bounds, digits=2)
             for task, cell in pair_cells(row, comparison)
         )
         told.setdefault(row.backbone, []).append(f"{sanitise(row.name)} {' '.join(scores)}")
@@ -177,9 +177,9 @@ def _tell_tests(comparison: Comparison, width: int) -> list[str]:
         if all(cell is None or cell.test_score is None for cell in row.cells):
             continue
         scores = [
-            figures.NOTHING
+            numbers.NOTHING
             if cell.test_score is None
-            else figures.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
+            else numbers.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
             for task, cell in pair_cells(row, comparison)
         ]
         name = f"{row.name} on {row.backbone}" if row.backbone else row.name
@@ -197,7 +197,7 @@ def _tell_learning(comparison: Comparison, width: int) -> list[str]:
         told = [f"learning curve of {sanitise(block.name)} ({', '.join(table.heads)})"]
         for cell, points in table.rows:
             scores = (None if point is None else point.score for point in points)
-            shown = (figures.show_score(score, block.task.bounds, digits=2) for score in scores)
+            shown = (numbers.show_score(score, block.task.bounds, digits=2) for score in scores)
             told += [f"{sanitise(cell.arm)} {' '.join(shown)}"] * (cell.kind == "arm")
         lines += wrap(" · ".join(told), width, between=" · ")
     return lines
@@ -219,14 +219,14 @@ def _tell_verdicts(comparison: Comparison, width: int) -> list[str]:
     ]
 
 
-def _show_figure(verdict: Verdict, bounds: figures.Bounds) -> str:
+def _show_figure(verdict: Verdict, bounds: numbers.Bounds) -> str:
     """Return the figure behind an answer: a range of depths, or a difference with its interval."""
     if verdict.difference is None or verdict.low is None or verdict.high is None:
         return ""
     if verdict.question == "how deep to freeze?":
         return f"({verdict.low:.0f}-{verdict.high:.0f})"
-    difference = figures.show_score(verdict.difference, bounds, digits=2)
-    return f"({difference} {figures.show_interval(verdict.low, verdict.high, bounds)})"
+    difference = numbers.show_score(verdict.difference, bounds, digits=2)
+    return f"({difference} {numbers.show_interval(verdict.low, verdict.high, bounds)})"
 
 
 def _tell_notes(comparison: Comparison, width: int) -> list[str]:
@@ -270,11 +270,11 @@ def _show_scores(row: Row, comparison: Comparison) -> list[str]:
 
 
 def _show_score(task: ComparedTask, cell: Cell | None) -> str:
-    return figures.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
+    return numbers.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
 
 
 def _show_small(difference: float | None, task: ComparedTask) -> str:
-    return figures.show_score(difference, task.bounds, digits=2)
+    return numbers.show_score(difference, task.bounds, digits=2)
 
 
 def _show_detail(task: ComparedTask, cell: Cell | None) -> tuple[str, str, str, str]:
@@ -283,8 +283,8 @@ def _show_detail(task: ComparedTask, cell: Cell | None) -> tuple[str, str, str, 
     return (
         _show_small(cell.optimism, task),
         _show_small(cell.gap, task),
-        figures.show_depth(cell.depth, cell.blocks),
-        figures.show_seconds(cell.fit_s),
+        numbers.show_depth(cell.depth, cell.blocks),
+        numbers.show_seconds(cell.fit_s),
     )
 
 
@@ -294,21 +294,21 @@ def _show_metric(task: ComparedTask) -> str:
 
 def _show_rank(row: RankRow) -> str:
     interval = "" if row.low is None or row.high is None else f" [{row.low:.1f},{row.high:.1f}]"
-    return f"{figures.show_rank(row.mean_rank)}{interval}"
+    return f"{numbers.show_rank(row.mean_rank)}{interval}"
 
 
 def _join(values: Iterable[str]) -> str:
     """Return the values of all tasks, or the one that all have that are not missing."""
     listed = list(values)
-    known = set(listed) - {figures.NOTHING}
+    known = set(listed) - {numbers.NOTHING}
     return known.pop() if len(known) == 1 else " ".join(listed)
 
 
 def _join_depths(row: Row) -> str:
     cells = [cell for cell in row.cells if cell]
     if len({cell.blocks for cell in cells}) > 1:
-        return _join(figures.show_depth(cell.depth, cell.blocks) for cell in cells)
-    depths = _join(figures.NOTHING if cell.depth is None else str(cell.depth) for cell in cells)
+        return _join(numbers.show_depth(cell.depth, cell.blocks) for cell in cells)
+    depths = _join(numbers.NOTHING if cell.depth is None else str(cell.depth) for cell in cells)
     return f"{depths}/{cells[0].blocks}" if cells else ""
 
 
