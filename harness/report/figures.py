@@ -8,15 +8,16 @@ from pathlib import Path
 from harness.judge.comparison import Comparison
 from harness.record.files import make_folder, write_whole
 from harness.report import paper
-from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.critical import draw_critical_difference
 from harness.report.depths import draw_depths
 from harness.report.drawing import Drawing, Style, style_arms
-from harness.report.fractions import draw_fractions
+from harness.report.gaps import draw_gaps
+from harness.report.importance import draw_importance
+from harness.report.learning_plot import draw_fractions
+from harness.report.optimism import draw_optimism
 from harness.report.paper import Figure, Form, Panel
 from harness.report.ranks import draw_ranks
-from harness.report.strips import draw_gaps, draw_optimism
 
 FOLDER = "figures"
 

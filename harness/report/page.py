@@ -9,21 +9,22 @@ from harness.judge.comparison import Cell, Comparison, Ranking, RankRow, Verdict
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report import numbers
-from harness.report.bars import draw_importance
 from harness.report.blocks import Block, list_blocks
 from harness.report.confusion import ClassView, view_classes
 from harness.report.critical import draw_critical_difference
-from harness.report.curves import draw_incumbents
 from harness.report.depths import draw_depths
 from harness.report.drawing import COLOURS, SHAPES, Drawing, Line, Mark, Style, draw_across, style_arms
-from harness.report.fractions import draw_fractions
 from harness.report.further import FurtherTable, list_further
+from harness.report.gaps import draw_gaps
+from harness.report.importance import draw_importance
+from harness.report.incumbents import draw_incumbents
+from harness.report.learning_plot import draw_fractions
 from harness.report.locked import LockedLine, list_locked
 from harness.report.matrix import Matrix, list_matrices
 from harness.report.moves import EXPLAINED, MoveLine, list_moves
+from harness.report.optimism import draw_optimism
 from harness.report.rows import has_several_backbones, name_splits
 from harness.report.scale import Scale
-from harness.report.strips import draw_gaps, draw_optimism
 
 COLUMNS = 6  # of scores; the names of backbones take one
 NEUTRAL = Style(arm="", colour=COLOURS - 1, shape=SHAPES[0])

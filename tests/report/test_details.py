@@ -24,7 +24,7 @@ from harness.report.blocks import list_blocks
 from harness.report.confusion import MOST_CLASSES, MOST_PAIRS, show_weight, view_classes
 from harness.report.depths import draw_depths
 from harness.report.drawing import style_arms
-from harness.report.strips import draw_gaps
+from harness.report.gaps import draw_gaps
 from tests.report.test_latex import COMMANDS, ESCAPES, count_cells
 from tests.report.test_page import Reader
 

@@ -20,7 +20,7 @@ from harness.report.figures import FIGURES, plot_depth, plot_ranking, write_figu
 from harness.report.layout import sanitise
 from harness.report.paper import Figure, Form, Panel
 from tests.report.conftest import HOSTILE, rename
-from tests.report.test_bars import weigh
+from tests.report.test_importance import weigh
 from tests.report.test_learning import add_curves
 
 MAGIC: dict[Form, bytes] = {"pdf": b"%PDF-", "png": b"\x89PNG\r\n", "svg": b"<?xml"}

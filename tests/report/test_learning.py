@@ -14,9 +14,9 @@ from harness.report import html, markdown, terminal
 from harness.report import json as table_json
 from harness.report.blocks import list_blocks
 from harness.report.drawing import style_arms
-from harness.report.fractions import BOTTOM, TOP, draw_fractions
 from harness.report.layout import measure, sanitise
 from harness.report.learning import show_fraction
+from harness.report.learning_plot import BOTTOM, TOP, draw_fractions
 from tests.report.test_page import Reader
 
 SHARES = {0.1: 0.7, 0.3: 0.9, 1.0: 1.0}  # of the whole score

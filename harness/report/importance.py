@@ -1,4 +1,4 @@
-"""Bars: how much each searched value told an arm's best trials from the others."""
+"""Importance: how much each searched value told an arm's best trials from the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bars of searched values: how long, where, and only where something was weighed."""
+"""The importance of searched values as bars: how long, where, and only where something was weighed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from harness.importance import add_importances
 from harness.judge.comparison import Comparison
 from harness.record.importance import Importance
 from harness.report import html
-from harness.report.bars import LEFT, RIGHT, draw_importance
 from harness.report.blocks import list_blocks
 from harness.report.drawing import style_arms
+from harness.report.importance import LEFT, RIGHT, draw_importance
 from tests.judge import made_up
 
 SHARES = Importance(trials=12, shares=(("head_lr", 0.75), ("dropout", 0.25)), key="")
