@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from harness.judge.by_depth import DepthScore
 from harness.judge.comparison import Cell
 from harness.report import numbers
+from harness.report.axes import draw_band
 from harness.report.blocks import Block
-from harness.report.drawing import DOT, Line, Mark, Style
+from harness.report.drawing import DOT, Line, Mark, Style, draw_through
 from harness.report.scale import Scale
 
 
@@ -30,20 +31,17 @@ def list_ends(arms: Sequence[Cell], near: Sequence[float], bounds: numbers.Bound
 
 def draw_bands(arms: Sequence[Cell], x: Scale, y: Scale, styles: Mapping[str, Style]) -> list[Line]:
     """Return for each arm that tried several depths the band of their intervals, and a line through their scores."""
-    lines = []
+    lines: list[Line] = []
     for cell in _list_banded(arms):
         colour = styles[cell.arm].colour
         known = [
-            (x.place(depth.depth), _place(depth.low, y), _place(depth.high, y))
+            (x.place(depth.depth), depth.low, depth.high)
             for depth in cell.depths
             if depth.low is not None and depth.high is not None
         ]
-        if len(known) > 1:
-            upper = [f"{place:g},{high:g}" for place, _, high in known]
-            lower = [f"{place:g},{low:g}" for place, low, _ in reversed(known)]
-            lines.append(Line(path=f"M{'L'.join([*upper, *lower])}z", kind="band", colour=colour))
-        spots = [f"{x.place(depth.depth):g},{_place(depth.score, y):g}" for depth in cell.depths]
-        lines.append(Line(path=f"M{'L'.join(spots)}", kind="thin", colour=colour))
+        lines += draw_band(known, y, colour)
+        path = draw_through((x.place(depth.depth), y.place_within(depth.score)) for depth in cell.depths)
+        lines.append(Line(path=path, kind="thin", colour=colour))
     return lines
 
 
@@ -54,7 +52,7 @@ def dot_depths(
     return [
         Mark(
             x=x.place(depth.depth),
-            y=_place(depth.score, y),
+            y=y.place_within(depth.score),
             shape=DOT,
             colour=styles[cell.arm].colour,
             hint=f"{cell.arm}: {_show(block, depth)}",
@@ -79,8 +77,3 @@ def _show(block: Block, depth: DepthScore) -> str:
 
 def _list_banded(arms: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in arms if len(cell.depths) > 1]
-
-
-def _place(value: float, y: Scale) -> float:
-    """Return where a value lies, at the plot's end if it lies beyond."""
-    return y.place(min(max(value, y.low), y.high))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.judge.comparison import Cell
 from harness.report import numbers
+from harness.report.axes import End, Foot, draw_feet, draw_grid, label_beside
 from harness.report.bands import dot_depths, draw_bands, list_ends, tell_depths
 from harness.report.blocks import Block
 from harness.report.drawing import (
@@ -17,13 +18,11 @@ from harness.report.drawing import (
     Style,
     draw_across,
     draw_down,
-    fit_name,
-    spread,
 )
 from harness.report.scale import Scale, fit_scale
 
 HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 232.0, 12.0, 190.0, 34.0, 274.0
-INSET, DODGE, LINE_HEIGHT = 20.0, 10.0, 12.0
+INSET, DODGE = 20.0, 10.0
 TICKS = 5
 
 
@@ -69,20 +68,11 @@ def _fit_scores(block: Block, arms: Sequence[Cell]) -> Scale:
 
 
 def _draw_axes(block: Block, x: Scale, y: Scale, blocks: int) -> tuple[list[Line], list[Label]]:
-    lines = [Line(path=draw_across(y.place(tick), LEFT, RIGHT), kind="grid") for tick in y.ticks(TICKS)]
-    labels = [
-        Label(x=LEFT - 6, y=y.place(tick) + 3.5, text=y.show(tick, TICKS, block.task.bounds), anchor="end")
-        for tick in y.ticks(TICKS)
-    ]
-    step = math.ceil(max(blocks, 1) / 8)
-    for depth in range(0, blocks + 1, step):
-        place = x.place(depth)
-        lines.append(Line(path=draw_down(place, BOTTOM, BOTTOM + 4), kind="zero"))
-        labels.append(Label(x=place, y=BOTTOM + 17, text=str(depth), anchor="middle"))
-    lines.append(Line(path=draw_across(BOTTOM, LEFT, RIGHT), kind="zero"))
-    told = f"frozen blocks (of {blocks})"
-    labels.append(Label(x=(LEFT + RIGHT) / 2, y=BOTTOM + 34, text=told, anchor="middle"))
-    return lines, labels
+    depths = range(0, blocks + 1, math.ceil(max(blocks, 1) / 8))
+    feet = [Foot(place=x.place(depth), texts=(str(depth),)) for depth in depths]
+    lines, labels = draw_grid(y, block.task.bounds, TICKS, left=LEFT, right=RIGHT)
+    below, told = draw_feet(feet, f"frozen blocks (of {blocks})", bottom=BOTTOM, left=LEFT, right=RIGHT)
+    return [*lines, *below], [*labels, *told]
 
 
 def _dodge(arms: Sequence[Cell], x: Scale) -> list[float]:
@@ -125,25 +115,12 @@ def _draw_baselines(block: Block, y: Scale) -> list[Line]:
 
 
 def _label_baselines(block: Block, y: Scale) -> list[Label]:
-    """Return the baselines' names beside their lines; one that lies beyond the plot is told with its score."""
-    shown = [
-        (min(BOTTOM, max(TOP, y.place(cell.score))), cell.score, cell.arm)
+    ends = [
+        End(name=cell.arm, score=cell.score, drawn=y.low <= cell.score <= y.high)
         for cell in block.baselines
         if cell.score is not None and math.isfinite(cell.score)
     ]
-    shown.sort(key=lambda label: (label[0], -label[1]))  # from the top, as their scores go
-    places = spread((place for place, _, _ in shown), apart=LINE_HEIGHT, top=TOP, bottom=BOTTOM)
-    return [
-        Label(x=RIGHT + 5, y=place + 3.5, text=_name_baseline(block, arm, score, y))
-        for place, (_, score, arm) in zip(places, shown, strict=True)
-    ]
-
-
-def _name_baseline(block: Block, arm: str, score: float, y: Scale) -> str:
-    if y.low <= score <= y.high:
-        return fit_name(arm, 14)
-    arrow = "↓" if score < y.low else "↑"
-    return f"{fit_name(arm, 9)} {numbers.show_score(score, block.task.bounds, digits=2)} {arrow}"
+    return label_beside(ends, y, block.task.bounds, right=RIGHT)
 
 
 def _tell(block: Block, arms: Sequence[Cell]) -> str:

@@ -98,6 +98,11 @@ def draw_down(x: float, start: float, end: float) -> str:
     return f"M{x:g},{start:g}V{end:g}"
 
 
+def draw_through(places: Iterable[tuple[float, float]]) -> str:
+    """Return the path of a line through places."""
+    return "M" + "L".join(f"{x:g},{y:g}" for x, y in places)
+
+
 def fit_name(name: str, columns: int) -> str:
     """Return a name that takes at most so many columns."""
     return shorten(sanitise(name), columns)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.record.incumbents import Incumbents
 from harness.report import numbers
+from harness.report.axes import Foot, draw_feet, draw_grid
 from harness.report.blocks import Block
-from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style, draw_across, draw_down
+from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style
 from harness.report.scale import Scale, fit_scale
 
 HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 190.0, 10.0, 148.0, 40.0, WIDTH - 14
@@ -45,18 +46,11 @@ def draw_incumbents(block: Block, incumbents: Incumbents, styles: Mapping[str, S
 
 
 def _draw_axes(block: Block, x: Scale, y: Scale, last: int) -> tuple[list[Line], list[Label]]:
-    lines = [Line(path=draw_across(y.place(tick), LEFT, RIGHT), kind="grid") for tick in y.ticks(TICKS)]
-    labels = [
-        Label(x=LEFT - 6, y=y.place(tick) + 3.5, text=y.show(tick, TICKS, block.task.bounds), anchor="end")
-        for tick in y.ticks(TICKS)
-    ]
-    for trial in range(0, last + 1, math.ceil((last + 1) / 8)):
-        place = x.place(trial + 1)
-        lines.append(Line(path=draw_down(place, BOTTOM, BOTTOM + 4), kind="zero"))
-        labels.append(Label(x=place, y=BOTTOM + 17, text=str(trial + 1), anchor="middle"))
-    lines.append(Line(path=draw_across(BOTTOM, LEFT, RIGHT), kind="zero"))
-    labels.append(Label(x=(LEFT + RIGHT) / 2, y=BOTTOM + 34, text="trials", anchor="middle"))
-    return lines, labels
+    trials = range(1, last + 2, math.ceil((last + 1) / 8))
+    feet = [Foot(place=x.place(trial), texts=(str(trial),)) for trial in trials]
+    lines, labels = draw_grid(y, block.task.bounds, TICKS, left=LEFT, right=RIGHT)
+    below, told = draw_feet(feet, "trials", bottom=BOTTOM, left=LEFT, right=RIGHT)
+    return [*lines, *below], [*labels, *told]
 
 
 def _step(curve: Curve, x: Scale, y: Scale) -> str:

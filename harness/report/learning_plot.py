@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from harness.judge.comparison import Cell
 from harness.judge.learning import CurvePoint
 from harness.report import numbers
+from harness.report.axes import End, Foot, draw_band, draw_feet, draw_grid, label_beside
 from harness.report.blocks import Block
 from harness.report.drawing import (
     Drawing,
@@ -15,16 +16,13 @@ from harness.report.drawing import (
     Line,
     Mark,
     Style,
-    draw_across,
-    draw_down,
-    fit_name,
-    spread,
+    draw_through,
 )
 from harness.report.learning import show_fraction, tell_curve
 from harness.report.scale import Scale, fit_scale
 
 HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 246.0, 12.0, 190.0, 34.0, 274.0
-INSET, LINE_HEIGHT, APART = 20.0, 12.0, 34.0
+INSET, APART = 20.0, 34.0
 TICKS = 5
 
 Curve = Sequence[CurvePoint]
@@ -51,10 +49,10 @@ def draw_fractions(block: Block, styles: Mapping[str, Style]) -> Drawing | None:
         height=HEIGHT,
         lines=(
             *lines,
-            *(_draw_band(curve, styles[arm], x, y) for arm, curve in arms.items()),
-            *(Line(path=_join(_trace(curve, x, y)), kind="baseline") for curve in shown.values()),
+            *(line for arm, curve in arms.items() for line in _draw_band(curve, styles[arm], x, y)),
+            *(Line(path=draw_through(_trace(curve, x, y)), kind="baseline") for curve in shown.values()),
             *(
-                Line(path=_join(_trace(curve, x, y)), kind="curve", colour=styles[arm].colour)
+                Line(path=draw_through(_trace(curve, x, y)), kind="curve", colour=styles[arm].colour)
                 for arm, curve in arms.items()
             ),
         ),
@@ -84,41 +82,33 @@ def _fit_scores(arms: Sequence[Curve], baselines: Sequence[Curve]) -> Scale:
 
 def _draw_axes(block: Block, x: Scale, y: Scale, points: Curve) -> tuple[list[Line], list[Label]]:
     """Return the grid, and below it each share with its rows, as far as there is room: the largest has it first."""
-    lines = [Line(path=draw_across(y.place(tick), LEFT, RIGHT), kind="grid") for tick in y.ticks(TICKS)]
-    labels = [
-        Label(x=LEFT - 6, y=y.place(tick) + 3.5, text=y.show(tick, TICKS, block.task.bounds), anchor="end")
-        for tick in y.ticks(TICKS)
-    ]
+    feet: list[Foot] = []
     last = math.inf
     for point in points:
         place = x.place(math.log10(point.fraction))
-        lines.append(Line(path=draw_down(place, BOTTOM, BOTTOM + 4), kind="zero"))
-        if last - place < APART:
-            continue
-        last = place
-        labels.append(Label(x=place, y=BOTTOM + 17, text=show_fraction(point.fraction), anchor="middle"))
-        labels.append(Label(x=place, y=BOTTOM + 31, text=f"{point.n_train:.0f}", anchor="middle"))
-    lines.append(Line(path=draw_across(BOTTOM, LEFT, RIGHT), kind="zero"))
-    labels.append(Label(x=(LEFT + RIGHT) / 2, y=BOTTOM + 48, text="training rows", anchor="middle"))
-    return lines, labels
+        room = last - place >= APART
+        last = place if room else last
+        feet.append(Foot(place=place, texts=_name_share(point) if room else ()))
+    lines, labels = draw_grid(y, block.task.bounds, TICKS, left=LEFT, right=RIGHT)
+    below, told = draw_feet(feet, "training rows", bottom=BOTTOM, left=LEFT, right=RIGHT)
+    return [*lines, *below], [*labels, *told]
+
+
+def _name_share(point: CurvePoint) -> tuple[str, str]:
+    return show_fraction(point.fraction), f"{point.n_train:.0f}"
 
 
 def _trace(curve: Curve, x: Scale, y: Scale) -> list[tuple[float, float]]:
     return [(x.place(math.log10(point.fraction)), y.place(point.score)) for point in curve]
 
 
-def _draw_band(curve: Curve, style: Style, x: Scale, y: Scale) -> Line:
-    """Return the interval along a curve, as far as the plot shows it."""
+def _draw_band(curve: Curve, style: Style, x: Scale, y: Scale) -> list[Line]:
     known = [
-        (point, point.low, point.high) for point in curve if point.low is not None and point.high is not None
+        (x.place(math.log10(point.fraction)), point.low, point.high)
+        for point in curve
+        if point.low is not None and point.high is not None
     ]
-    lower = [(x.place(math.log10(point.fraction)), min(BOTTOM, y.place(low))) for point, low, _ in known]
-    upper = [(x.place(math.log10(point.fraction)), max(TOP, y.place(high))) for point, _, high in known]
-    return Line(path=f"{_join([*upper, *lower[::-1]])}z", kind="band", colour=style.colour)
-
-
-def _join(places: Sequence[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:g},{y:g}" for x, y in places)
+    return draw_band(known, y, style.colour)
 
 
 def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[Mark]:
@@ -131,24 +121,11 @@ def _mark(block: Block, style: Style, curve: Curve, x: Scale, y: Scale) -> list[
 
 
 def _label_baselines(block: Block, baselines: Mapping[str, Curve], y: Scale) -> list[Label]:
-    """Return the baselines' names at the ends of their lines; one that is not drawn is told with its last score."""
-    ends = sorted(
-        (min(BOTTOM, max(TOP, y.place(curve[-1].score))), -curve[-1].score, arm)
-        for arm, curve in baselines.items()
-    )
-    places = spread((place for place, _, _ in ends), apart=LINE_HEIGHT, top=TOP, bottom=BOTTOM)
-    return [
-        Label(x=RIGHT + 5, y=place + 3.5, text=_name_baseline(block, arm, baselines[arm], y))
-        for place, (_, _, arm) in zip(places, ends, strict=True)
+    ends = [
+        End(name=arm, score=curve[-1].score, drawn=_fits(curve, y))
+        for arm, curve in sorted(baselines.items())
     ]
-
-
-def _name_baseline(block: Block, arm: str, curve: Curve, y: Scale) -> str:
-    if _fits(curve, y):
-        return fit_name(arm, 14)
-    score = curve[-1].score
-    arrow = "↓" if score < y.low else "↑" if score > y.high else ""
-    return f"{fit_name(arm, 9)} {numbers.show_score(score, block.task.bounds, digits=2)} {arrow}".rstrip()
+    return label_beside(ends, y, block.task.bounds, right=RIGHT)
 
 
 def _fits(curve: Curve, y: Scale) -> bool:

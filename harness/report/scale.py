@@ -25,6 +25,10 @@ class Scale:
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
+    def place_within(self, value: float) -> float:
+        """Return where a value lies, at the scale's end if it lies beyond."""
+        return self.place(min(max(value, self.low), self.high))
+
     def ticks(self, most: int) -> tuple[float, ...]:
         """Return about `most` round values of the scale."""
         step = self.step(most)
