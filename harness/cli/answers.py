@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.report.layout import lay_out, shorten, wrap
+from harness.report.numbers import count_noun
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
@@ -105,7 +106,7 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     rows = [("cell", "trials", "fits", "known")]
     rows += [_row(studies, prospect, width) for studies in cells.values()]
     total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
-    workers = f"{prospect.workers} worker{'s' if prospect.workers > 1 else ''}"
+    workers = count_noun(prospect.workers, "worker")
     lines += [f" {line.strip()}" for line in lay_out(rows)]
     lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
     lines += tell_detectable(prospect.detectable, width)

@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from harness.cli.descendants import end_descendants
+from harness.report.numbers import count_noun
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -144,10 +145,6 @@ def _tell_start(plan: Plan) -> str:
     names = {(study.kind, study.arm) for study in plan.studies}
     kinds = Counter(kind for kind, _ in names)
     fits = sum(study.fits for study in plan.studies)
-    controls = [_count(kinds["control"], "control")] if kinds["control"] else []
-    counts = (_count(kinds["arm"], "arm"), _count(kinds["baseline"], "baseline"), *controls)
-    return " · ".join((plan.suite, _count(tasks, "task"), *counts, _count(fits, "fit"))) + " at most"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    controls = [count_noun(kinds["control"], "control")] if kinds["control"] else []
+    counts = (count_noun(kinds["arm"], "arm"), count_noun(kinds["baseline"], "baseline"), *controls)
+    return " · ".join((plan.suite, count_noun(tasks, "task"), *counts, count_noun(fits, "fit"))) + " at most"

@@ -72,7 +72,7 @@ def tell_depths(block: Block, arms: Sequence[Cell]) -> list[str]:
 
 def _show(block: Block, depth: DepthScore) -> str:
     estimate = numbers.show_estimate(depth.score, depth.low, depth.high, block.task.bounds)
-    return f"{depth.depth} frozen {estimate} of {depth.trials} trial{'s' * (depth.trials != 1)}"
+    return f"{depth.depth} frozen {estimate} of {numbers.count_noun(depth.trials, 'trial')}"
 
 
 def _list_banded(arms: Sequence[Cell]) -> list[Cell]:

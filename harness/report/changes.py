@@ -72,16 +72,10 @@ def _show_row(change: Change, changes: Changes, width: int) -> tuple[str, ...]:
         numbers.show_score(change.first, bounds),
         numbers.show_score(change.second, bounds),
         f"{numbers.show_score(change.difference, bounds)} {interval}",
-        _show_p(change.p),
-        _show_p(change.mcnemar_p),
+        numbers.show_p(change.p),
+        numbers.show_p(change.mcnemar_p),
         change.state,
     )
-
-
-def _show_p(p: float | None) -> str:
-    if p is None:
-        return numbers.NOTHING
-    return "<.001" if p < 0.001 else numbers.show_share(p, digits=3)
 
 
 def _name(change: Change, changes: Changes) -> str:

@@ -29,7 +29,10 @@ def list_further(comparison: Comparison, *, most: int) -> list[FurtherTable]:
     return [
         FurtherTable(
             task=task,
-            heads=tuple(f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric in metrics),
+            heads=tuple(
+                numbers.show_metric(metric.name, higher_is_better=metric.higher_is_better)
+                for metric in metrics
+            ),
             arms=tuple(_show_rows(arms, place, metrics)),
             baselines=tuple(_show_rows(baselines, place, metrics)),
         )

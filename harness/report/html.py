@@ -11,7 +11,7 @@ from harness.judge.comparison import Comparison
 from harness.record.incumbents import Incumbents
 from harness.record.lock import Provenance
 from harness.report.layout import sanitise
-from harness.report.matrix import show_metric
+from harness.report.numbers import show_metric
 from harness.report.page import lay_out_page
 
 NO_INCUMBENTS = Incumbents()

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from harness.judge.comparison import Comparison
+from harness.report import numbers
 from harness.report.further import FurtherTable, list_further
 from harness.report.layout import sanitise
-from harness.report.matrix import Entry, Matrix, MatrixRow, list_matrices, show_metric
+from harness.report.matrix import Entry, Matrix, MatrixRow, list_matrices
 from harness.report.rows import has_several_backbones, name_splits
 
 COLUMNS = 5  # with intervals, as many as a page is wide; the names of backbones take one
@@ -64,6 +65,9 @@ def escape(text: str) -> str:
 def _draw_table(matrix: Matrix, comparison: Comparison) -> str:
     several = has_several_backbones(comparison)
     names = 3 if several else 2
+    metrics = [
+        numbers.show_metric(task.metric, higher_is_better=task.higher_is_better) for task in matrix.tasks
+    ]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -71,7 +75,7 @@ def _draw_table(matrix: Matrix, comparison: Comparison) -> str:
         rf"\begin{{tabular}}{{@{{}}{'l' * names}{'l' * len(matrix.tasks)}@{{}}}}",
         r"\toprule",
         _join(["Rank", "Arm", *["Backbone"] * several, *(escape(task.name) for task in matrix.tasks)]),
-        _join([""] * names + [rf"\scriptsize {escape(show_metric(task))}" for task in matrix.tasks]),
+        _join([""] * names + [rf"\scriptsize {escape(metric)}" for metric in metrics]),
         r"\midrule",
         *(_write_row(row, several=several) for row in matrix.arms),
         *([r"\midrule"] if matrix.baselines else []),

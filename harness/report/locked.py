@@ -40,7 +40,7 @@ def list_locked(comparison: Comparison) -> tuple[LockedLine, ...]:
                 better=better,
                 worse=worse,
                 difference=numbers.show_estimate(difference, low, high, bounds[pair.task]),
-                p="< .001" if pair.p < 0.001 else numbers.show_share(pair.p, digits=3),
+                p=numbers.show_p(pair.p),
                 test=pair.method,
                 separable=pair.winner is not None,
             )

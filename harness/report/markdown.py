@@ -14,7 +14,14 @@ from harness.report.layout import sanitise
 from harness.report.learning import CurveTable, tabulate_curves
 from harness.report.matrix import MatrixRow
 from harness.report.moves import EXPLAINED, list_moves
-from harness.report.rows import Row, arrange_arms, arrange_baselines, has_several_backbones, name_splits
+from harness.report.rows import (
+    Row,
+    arrange_arms,
+    arrange_baselines,
+    has_several_backbones,
+    name_splits,
+    show_cell,
+)
 
 PAIRS = 3  # of confused classes, in a sentence
 SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$@&]|(?<=www)\.|:(?=//|\w+:)|^[-+=]|(?<=^\d)[.)])")
@@ -69,10 +76,8 @@ def _ranking_rows(comparison: Comparison) -> list[list[str]]:
     several = ["backbone"] * has_several_backbones(comparison)
     rows = [["rank", "arm", *several, *(escape(task.name) for task in comparison.tasks)]]
     for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):
-        rank = numbers.show_rank(row.rank.mean_rank) if row.rank else ""
-        if row.rank and row.rank.low is not None and row.rank.high is not None:
-            rank += f" [{row.rank.low:.1f},{row.rank.high:.1f}]"
-        scores = (_show_score(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True))
+        rank = numbers.show_rank(row.rank.mean_rank, row.rank.low, row.rank.high) if row.rank else ""
+        scores = (show_cell(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True))
         rows.append([rank, *_name(row, comparison), *scores])
     return rows
 
@@ -161,7 +166,7 @@ def _describe(task: ComparedTask, cell: Cell) -> list[str]:
     candidate = cell.candidate
     rates = (candidate.head_lr, candidate.backbone_lr) if candidate else (None, None)
     return [
-        _show_score(task, cell),
+        show_cell(task, cell),
         numbers.show_score(cell.raw_best, task.bounds),
         numbers.show_score(cell.optimism, task.bounds),
         _show_test(task, cell),
@@ -180,10 +185,6 @@ def _show_test(task: ComparedTask, cell: Cell) -> str:
     if cell.test_score is None:
         return numbers.NOTHING
     return numbers.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
-
-
-def _show_score(task: ComparedTask, cell: Cell | None) -> str:
-    return numbers.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
 
 
 def _draw_table(rows: Sequence[Sequence[str]]) -> str:

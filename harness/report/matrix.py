@@ -57,11 +57,6 @@ def list_matrices(comparison: Comparison, *, most: int) -> list[Matrix]:
     return matrices
 
 
-def show_metric(task: ComparedTask) -> str:
-    """Return the metric's name with an arrow to its better side."""
-    return f"{task.metric} {'↑' if task.higher_is_better else '↓'}"
-
-
 def _show_row(
     row: Row, comparison: Comparison, places: Sequence[int], winners: frozenset[tuple[str, str, str]]
 ) -> MatrixRow:

@@ -35,9 +35,31 @@ def show_estimate(value: float | None, low: float | None, high: float | None, bo
     return f"{show_score(value, bounds)} {show_interval(low, high, bounds)}".rstrip()
 
 
-def show_rank(value: float | None) -> str:
-    """Return a mean rank to one digit."""
-    return NOTHING if value is None else f"{value:.1f}"
+def show_rank(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Return a mean rank to one digit, with its interval where there is one."""
+    return NOTHING if value is None else f"{value:.1f} {show_rank_interval(low, high)}".rstrip()
+
+
+def show_rank_interval(low: float | None, high: float | None) -> str:
+    """Return `[1.2,2.4]`, nothing where there is no interval."""
+    return "" if low is None or high is None else f"[{low:.1f},{high:.1f}]"
+
+
+def show_p(p: float | None) -> str:
+    """Return a probability as it stands in a table; in a sentence it is the judge's."""
+    if p is None:
+        return NOTHING
+    return "<.001" if p < 0.001 else show_share(p, digits=3)
+
+
+def show_metric(name: str, *, higher_is_better: bool) -> str:
+    """Return a metric's name with an arrow to its better side."""
+    return f"{name} {'↑' if higher_is_better else '↓'}"
+
+
+def count_noun(number: int, noun: str) -> str:
+    """Return `1 fold` or `3 folds`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def show_seconds(value: float | None) -> str:

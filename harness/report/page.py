@@ -160,12 +160,12 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
     searched = [cell for cell in comparison.cells if cell.kind != "baseline"]
     trials = sum(cell.trials.ok + cell.trials.pruned + cell.trials.failed for cell in searched)
     return (
-        _count(len(comparison.tasks), "task"),
-        _count(len({cell.backbone for cell in comparison.cells}), "backbone"),
-        _count(len({cell.arm for cell in arms}), "arm"),
-        _count(len(baselines), "baseline"),
-        *([_count(len(controls), "control")] if controls else []),
-        _count(trials, "trial"),
+        numbers.count_noun(len(comparison.tasks), "task"),
+        numbers.count_noun(len({cell.backbone for cell in comparison.cells}), "backbone"),
+        numbers.count_noun(len({cell.arm for cell in arms}), "arm"),
+        numbers.count_noun(len(baselines), "baseline"),
+        *([numbers.count_noun(len(controls), "control")] if controls else []),
+        numbers.count_noun(trials, "trial"),
         name_splits(comparison),
     )
 
@@ -173,7 +173,7 @@ def _count_all(comparison: Comparison) -> tuple[str, ...]:
 def _show_ranking(ranking: Ranking, styles: Mapping[str, Style], over: str) -> RankTable:
     scale = Scale(low=1, high=max(2, len(ranking.rows)), start=6, end=STRIP_WIDTH - 6)
     return RankTable(
-        over=_count(ranking.blocks, over),
+        over=numbers.count_noun(ranking.blocks, over),
         lines=tuple(_show_line(row, styles.get(row.arm), scale) for row in ranking.rows),
         tiers=any(row.tier is not None for row in ranking.rows),
         pairs=any(row.wins is not None for row in ranking.rows),
@@ -181,11 +181,10 @@ def _show_ranking(ranking: Ranking, styles: Mapping[str, Style], over: str) -> R
 
 
 def _show_line(row: RankRow, style: Style | None, scale: Scale) -> RankLine:
-    known = row.low is not None and row.high is not None
     return RankLine(
         row=row,
         rank=numbers.show_rank(row.mean_rank),
-        interval=f"[{row.low:.1f},{row.high:.1f}]" if known else "",
+        interval=numbers.show_rank_interval(row.low, row.high),
         p_best=numbers.NOTHING if row.p_best is None else numbers.show_share(row.p_best, digits=2),
         pairs=numbers.NOTHING if row.wins is None else f"{row.wins} · {row.ties} · {row.losses}",
         strip=_draw_strip(row, style or NEUTRAL, scale),
@@ -248,7 +247,3 @@ def _list_troubles(comparison: Comparison) -> tuple[Cell, ...]:
     """Return the cells that are missing, then those with failed trials or a note."""
     troubled = [cell for cell in comparison.cells if cell.score is None or cell.trials.failed or cell.note]
     return tuple(sorted(troubled, key=lambda cell: cell.score is not None))
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'s' * (number != 1)}"

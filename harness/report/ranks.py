@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.judge.comparison import Ranking, RankRow
+from harness.judge.comparison import Ranking
 from harness.report import numbers
 from harness.report.drawing import WIDTH, Drawing, Label, Line, Mark, Style, draw_across, draw_down, fit_name
 from harness.report.scale import Scale
@@ -28,6 +28,7 @@ def draw_ranks(ranking: Ranking, styles: Mapping[str, Style]) -> Drawing | None:
     labels = [Label(x=x.place(tick), y=bottom + 14, text=str(tick), anchor="middle") for tick in ticks]
     labels.append(Label(x=(LEFT + RIGHT) / 2, y=bottom + 30, text="mean rank (1 is best)", anchor="middle"))
     marks = []
+    shown = [numbers.show_rank(row.mean_rank, row.low, row.high) for row in rows]
     for place, row in enumerate(rows):
         y = TOP + ROW * (place + 0.5)
         style = styles[row.arm]
@@ -38,18 +39,12 @@ def draw_ranks(ranking: Ranking, styles: Mapping[str, Style]) -> Drawing | None:
         marks.append(Mark(x=x.place(row.mean_rank), y=y, shape=style.shape, colour=style.colour))
         name = fit_name(row.arm, LONGEST)
         labels.append(Label(x=LEFT - 10, y=y + 4, text=name, anchor="end", kind="name"))
-        labels.append(Label(x=WIDTH - 2, y=y + 4, text=_show(row), anchor="end", kind="value"))
+        labels.append(Label(x=WIDTH - 2, y=y + 4, text=shown[place], anchor="end", kind="value"))
     return Drawing(
         title="Mean ranks",
-        words="; ".join(f"{row.arm} {_show(row)}" for row in rows),
+        words="; ".join(f"{row.arm} {rank}" for row, rank in zip(rows, shown, strict=True)),
         height=bottom + FOOT,
         lines=tuple(lines),
         marks=tuple(marks),
         labels=tuple(labels),
     )
-
-
-def _show(row: RankRow) -> str:
-    known = row.low is not None and row.high is not None
-    interval = f" [{row.low:.1f},{row.high:.1f}]" if known else ""
-    return f"{numbers.show_rank(row.mean_rank)}{interval}"

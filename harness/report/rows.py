@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.judge.comparison import Cell, ComparedTask, Comparison, RankRow
 from harness.plan import Kind
+from harness.report import numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,15 @@ def has_several_backbones(comparison: Comparison) -> bool:
     return len(pairs) > len({task for task, _ in pairs})
 
 
-def pair_cells(row: Row, comparison: Comparison) -> list[tuple[ComparedTask, Cell]]:
+def zip_tasks(row: Row, comparison: Comparison) -> list[tuple[ComparedTask, Cell]]:
     """Return the row's cells, each with its task."""
     pairs = zip(comparison.tasks, row.cells, strict=True)
     return [(task, cell) for task, cell in pairs if cell is not None]
+
+
+def show_cell(task: ComparedTask, cell: Cell | None) -> str:
+    """Return a cell's score with its interval; nothing where the task does not take the backbone."""
+    return numbers.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
 
 
 def _rows(comparison: Comparison, kind: Kind, name: str, *, rank: RankRow | None) -> list[Row]:

@@ -17,7 +17,7 @@ def render(ranking: Ranking, *, width: int = 80) -> str:
         {} if ranking.test is None else dict(zip(ranking.test.methods, ranking.test.strengths, strict=True))
     )
     intervals = "; 95 % intervals" if any(row.low is not None for row in ranking.rows) else ""
-    sets = f"{ranking.blocks} data set{'s' * (ranking.blocks != 1)}"
+    sets = numbers.count_noun(ranking.blocks, "data set")
     told = [*(ranking.test.sentences if ranking.test else ()), *ranking.notes]
     lines = [
         *wrap(f"Mean rank over {sets}{intervals}", width),
@@ -36,7 +36,7 @@ def _draw(rows: Sequence[RankRow], strengths: dict[str, float], width: int) -> l
         ("strength", [f"{strengths.get(row.arm, 0.0):.2f}" for row in rows], bool(strengths)),
     ]
     known = [(head, cells) for head, cells, shown in columns if shown]
-    ranks = [_show_rank(row) for row in rows]
+    ranks = [numbers.show_rank(row.mean_rank, row.low, row.high) for row in rows]
     names = [shorten(sanitise(row.arm), max(10, width - RANK_WIDTH)) for row in rows]
     heads = ("rank", "method", *(head for head, _ in known))
     table = lay_out([heads, *zip(ranks, names, *(cells for _, cells in known), strict=True)])
@@ -50,11 +50,6 @@ def _draw(rows: Sequence[RankRow], strengths: dict[str, float], width: int) -> l
             details = " · ".join(f"{head} {cells[place - 1]}" for head, cells in known)
             lines += wrap(f"  {details}", width, between=" · ")
     return lines
-
-
-def _show_rank(row: RankRow) -> str:
-    interval = "" if row.low is None or row.high is None else f" [{row.low:.1f},{row.high:.1f}]"
-    return f"{numbers.show_rank(row.mean_rank)}{interval}"
 
 
 def _show_chance(row: RankRow) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, RankRow, Verdict
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Ranking, Verdict
 from harness.report import numbers
 from harness.report.blocks import list_blocks
 from harness.report.layout import fits, lay_out, pad, sanitise, shorten, wrap
@@ -15,7 +15,8 @@ from harness.report.rows import (
     arrange_baselines,
     has_several_backbones,
     name_splits,
-    pair_cells,
+    show_cell,
+    zip_tasks,
 )
 
 CELL_NOTES = 8  # more would push the table out of sight; all of them stand in table.md
@@ -52,14 +53,18 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
 def _tell_title(comparison: Comparison, width: int) -> list[str]:
     backbones = len({cell.backbone for cell in comparison.cells})
     counts = (
-        _count(len(comparison.tasks), "task"),
-        _count(backbones, "backbone"),
-        _count(len(comparison.ranking.rows), "arm"),
+        numbers.count_noun(len(comparison.tasks), "task"),
+        numbers.count_noun(backbones, "backbone"),
+        numbers.count_noun(len(comparison.ranking.rows), "arm"),
     )
     title = [f"{sanitise(comparison.suite)}", " x ".join(counts), name_splits(comparison)]
     blocks = comparison.ranking.blocks
-    pairs = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task",)
-    over = f"mean rank over {_count(blocks, *pairs)}" if blocks else "no mean rank: no task has every arm"
+    noun, tail = ("block", " of task x backbone") if has_several_backbones(comparison) else ("task", "")
+    over = (
+        f"mean rank over {numbers.count_noun(blocks, noun)}{tail}"
+        if blocks
+        else "no mean rank: no task has every arm"
+    )
     ranking = f"Ranking ({over}; scores with 95 % intervals)"
     return [*wrap(" · ".join(title), width, between=" · "), *wrap(ranking, width)]
 
@@ -71,8 +76,8 @@ def _draw_wide(comparison: Comparison, width: int) -> list[str]:
         [
             *_name_row(row, comparison, width),
             *_show_scores(row, comparison),
-            _join(_show_small(cell.optimism, task) for task, cell in pair_cells(row, comparison)),
-            _join(_show_small(cell.gap, task) for task, cell in pair_cells(row, comparison)),
+            _join(_show_small(cell.optimism, task) for task, cell in zip_tasks(row, comparison)),
+            _join(_show_small(cell.gap, task) for task, cell in zip_tasks(row, comparison)),
             _join_depths(row),
             _join(numbers.show_seconds(cell.fit_s) for cell in row.cells if cell),
         ]
@@ -99,7 +104,10 @@ def _draw_split(comparison: Comparison, width: int) -> list[str]:
 
 def _draw_blocks(comparison: Comparison, width: int) -> list[str]:
     """Return the mean ranks, and a block of arms and baselines for each task."""
-    ranked = [(_show_rank(row), shorten(sanitise(row.arm), width - 18)) for row in comparison.ranking.rows]
+    ranked = [
+        (numbers.show_rank(row.mean_rank, row.low, row.high), shorten(sanitise(row.arm), width - 18))
+        for row in comparison.ranking.rows
+    ]
     lines = lay_out([("rank", "arm"), *ranked])
     for place, task in enumerate(comparison.tasks):
         lines += ["", *wrap(f"{sanitise(task.name)} · {_show_metric(task)}", width, between=" · ")]
@@ -119,7 +127,7 @@ def _draw_task(comparison: Comparison, place: int, width: int) -> list[str]:
     task = comparison.tasks[place]
     found = [(_name(row, width), row.cells[place]) for row in arrange_arms(comparison)]
     arms = [
-        (name, _show_score(task, cell), *_show_detail(task, cell)) for name, cell in found if cell is not None
+        (name, show_cell(task, cell), *_show_detail(task, cell)) for name, cell in found if cell is not None
     ]
     table = lay_out([("arm", "score", *DETAILS), *arms])
     if fits(table, width):
@@ -137,8 +145,7 @@ def _tell_baselines(comparison: Comparison, width: int) -> list[str]:
     told: dict[str, list[str]] = {}
     for row in arrange_baselines(comparison):
         scores = (
-            numbers.show_score(cell.score, task.bounds, digits=2)
-            for task, cell in pair_cells(row, comparison)
+            numbers.show_score(cell.score, task.bounds, digits=2) for task, cell in zip_tasks(row, comparison)
         )
         told.setdefault(row.backbone, []).append(f"{sanitise(row.name)} {' '.join(scores)}")
     return [
@@ -180,7 +187,7 @@ def _tell_tests(comparison: Comparison, width: int) -> list[str]:
             numbers.NOTHING
             if cell.test_score is None
             else numbers.show_estimate(cell.test_score, cell.test_low, cell.test_high, task.bounds)
-            for task, cell in pair_cells(row, comparison)
+            for task, cell in zip_tasks(row, comparison)
         ]
         name = f"{row.name} on {row.backbone}" if row.backbone else row.name
         told.append(f"{sanitise(name)} {' '.join(scores)}")
@@ -239,7 +246,7 @@ def _tell_notes(comparison: Comparison, width: int) -> list[str]:
     ]
     more = len(noted) - CELL_NOTES
     if more > 0:
-        told.append(f"{_count(more, 'further note')} in table.md.")
+        told.append(f"{numbers.count_noun(more, 'further note')} in table.md.")
     return [line for note in (*comparison.notes, *told) for line in wrap(f"{sanitise(note)}", width)]
 
 
@@ -251,7 +258,7 @@ def _headers(comparison: Comparison, width: int) -> tuple[list[str], list[str]]:
 
 
 def _name_row(row: Row, comparison: Comparison, width: int) -> list[str]:
-    rank = _show_rank(row.rank) if row.rank else ""
+    rank = numbers.show_rank(row.rank.mean_rank, row.rank.low, row.rank.high) if row.rank else ""
     backbone = [shorten(sanitise(row.backbone), _longest(width))] * has_several_backbones(comparison)
     return [rank, shorten(sanitise(row.name), _longest(width)), *backbone]
 
@@ -266,11 +273,7 @@ def _longest(width: int) -> int:
 
 
 def _show_scores(row: Row, comparison: Comparison) -> list[str]:
-    return [_show_score(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True)]
-
-
-def _show_score(task: ComparedTask, cell: Cell | None) -> str:
-    return numbers.show_estimate(cell.score, cell.low, cell.high, task.bounds) if cell else ""
+    return [show_cell(task, cell) for task, cell in zip(comparison.tasks, row.cells, strict=True)]
 
 
 def _show_small(difference: float | None, task: ComparedTask) -> str:
@@ -292,11 +295,6 @@ def _show_metric(task: ComparedTask) -> str:
     return sanitise(task.metric) if task.higher_is_better else f"{sanitise(task.metric)} ↓"
 
 
-def _show_rank(row: RankRow) -> str:
-    interval = "" if row.low is None or row.high is None else f" [{row.low:.1f},{row.high:.1f}]"
-    return f"{numbers.show_rank(row.mean_rank)}{interval}"
-
-
 def _join(values: Iterable[str]) -> str:
     """Return the values of all tasks, or the one that all have that are not missing."""
     listed = list(values)
@@ -310,7 +308,3 @@ def _join_depths(row: Row) -> str:
         return _join(numbers.show_depth(cell.depth, cell.blocks) for cell in cells)
     depths = _join(numbers.NOTHING if cell.depth is None else str(cell.depth) for cell in cells)
     return f"{depths}/{cells[0].blocks}" if cells else ""
-
-
-def _count(number: int, name: str, tail: str = "") -> str:
-    return f"{number} {name}{'s' * (number != 1)}{tail}"

@@ -54,6 +54,24 @@ def test_seconds_and_counts_are_short() -> None:
     ]
 
 
+def test_a_rank_has_its_interval_where_there_is_one() -> None:
+    assert numbers.show_rank(1.25, 1.0, 2.04) == "1.2 [1.0,2.0]"
+    assert numbers.show_rank(2.0) == "2.0"
+    assert numbers.show_rank(None) == "–"
+
+
+def test_a_probability_in_a_table_has_three_digits() -> None:
+    assert [numbers.show_p(p) for p in (0.0009, 0.001, 0.25, 1.0, None)] == [
+        *("<.001", ".001", ".250", "1.000", "–"),
+    ]
+
+
+def test_a_metric_points_to_its_better_side_and_nouns_are_counted() -> None:
+    assert numbers.show_metric("auc", higher_is_better=True) == "auc ↑"
+    assert numbers.show_metric("mae", higher_is_better=False) == "mae ↓"
+    assert [numbers.count_noun(number, "fold") for number in (0, 1, 3)] == ["0 folds", "1 fold", "3 folds"]
+
+
 def test_wide_letters_take_two_columns_and_marks_none() -> None:
     assert measure("日本") == 4
     assert measure("e\u0301") == 1
