@@ -38,6 +38,10 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
             cell.trials.ok < wanted[cell.task, cell.backbone, cell.arm] for cell in ended.comparison.cells
         ):
             return BUDGET_ENDED
+        # Outer folds are scored when the searches have ended: their arms have not failed.
+        nested = {study.task for study in ended.plan.studies if study.outer_fold is not None}
+        if any(cell.score is None and cell.task in nested for cell in ended.comparison.cells):
+            return BUDGET_ENDED
     return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
 
 
