@@ -100,8 +100,8 @@ class Protocol(Keys):
     identity: it can be added to a finished suite."""
     nested: Nested | None = None
     """Nested cross-validation in place of all other keys but `stratify`, the suite's too where a task is nested: a full
-    search for every outer fold, whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
-    and leaves no single model to export."""
+    search for every outer fold, whose winner is scored on that fold. It compares procedures with all of their tuning,
+    takes `outer` times the fits, and leaves no single model to export."""
 
 
 class TaskOptions(Keys):
