@@ -14,7 +14,7 @@ from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.evidence import Measure, Read, gather_evidence
 from harness.judge.further import add_further
 from harness.judge.stats import BBC, summarise_bags
-from harness.judge.tested import keep_finite
+from harness.judge.tested import find_tested, keep_finite
 from harness.judge.whole import mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
@@ -36,7 +36,7 @@ def build_nested_cell(
     Bioinformatics 7:91 (2006).
     """
     cell = _sum_up(searches)
-    winners = [_find_tested(search, trials.get(search.study, ())) for search in searches]
+    winners = [find_tested(trials.get(search.study, ()), search.trial) for search in searches]
     tests = [record.test for record in winners if record is not None and record.test is not None]
     if len(tests) < len(studies):
         return replace(cell, note=_explain_missing(len(tests), searches))
@@ -69,14 +69,6 @@ def _sum_up(searches: Sequence[Cell]) -> Cell:
             failed=sum(search.trials.failed for search in searches),
         ),
     )
-
-
-def _find_tested(search: Cell, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the trial that was scored on the outer fold: the search's winner, else a former one."""
-    tested = {each.trial: each for each in trials if each.test is not None and each.test.state == "ok"}
-    if not tested:
-        return None
-    return tested.get(-1 if search.trial is None else search.trial, tested[max(tested)])
 
 
 def _explain_missing(scored: int, searches: Sequence[Cell]) -> str:
