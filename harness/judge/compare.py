@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from harness import plugins
 from harness.errors import SpecError
 from harness.judge.comparison import Cell, ComparedTask, Comparison
-from harness.judge.evidence import Evidence, share_rows, take_rows
+from harness.judge.evidence import Evidence, share_rows, take_rows, weigh
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
 from harness.plan import Kind
 
@@ -166,7 +166,7 @@ def _tell_labels(old: Sequence[str], new: Sequence[str]) -> str:
 
 def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, tolerance: float) -> Change:
     """Return the change with its figures; weights and groups are those of A, a yardstick for both."""
-    score = _weigh(task, old.weights)
+    score = weigh(plugins.find("metrics", task.metric).score, old)
     (before,), (after,) = old.predictions, new.predictions
     groups = old.groups if old.groups is not None else new.groups
     found = bootstrap_difference(before, after, old.targets, score, groups=groups)
@@ -188,15 +188,6 @@ def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, t
         p=found.p,
         mcnemar_p=weigh_disagreements(before, after, old.targets) if groups is None else None,
     )
-
-
-def _weigh(task: ComparedTask, weights: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], float]:
-    score = plugins.find("metrics", task.metric).score
-
-    def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return float(score(predictions, targets, counts * weights))
-
-    return measure
 
 
 def _judge(difference: float, low: float, high: float, task: ComparedTask, tolerance: float) -> State:

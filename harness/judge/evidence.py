@@ -64,6 +64,15 @@ def gather_evidence(
     return replace(shared, predictions=tuple(found))
 
 
+def weigh(score: Score, evidence: Evidence) -> Score:
+    """Return a score whose rows count, besides what they are given, by their weights in the evidence."""
+
+    def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
+        return float(score(predictions, targets, counts * evidence.weights))
+
+    return measure
+
+
 def share_rows(first: Evidence, second: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of either that hold the same examples: one id, one target."""
     _, mine, yours = np.intersect1d(

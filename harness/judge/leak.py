@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from harness.judge.comparison import Cell, ComparedTask, Verdict
-from harness.judge.evidence import Evidence, Measure, share_rows, take_rows
+from harness.judge.evidence import Evidence, Measure, share_rows, take_rows, weigh
 from harness.judge.pairs import find_rope
 from harness.judge.stats import bootstrap_difference
 from harness.plan import TaskFacts
@@ -136,10 +136,7 @@ def _measure(
     arm: str, mixed: Evidence, grouped: Evidence, task: ComparedTask, measure: Measure
 ) -> _Both | str:
     """Bootstrap the difference over whole groups, the same bags for both."""
-
-    def score(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return measure.score(predictions, targets, counts * grouped.weights)
-
+    score = weigh(measure.score, grouped)
     sign = 1 if task.higher_is_better else -1
     (before,), (after,) = grouped.predictions, mixed.predictions
     found = bootstrap_difference(before, after, grouped.targets, score, groups=grouped.groups)

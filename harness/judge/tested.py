@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.judge.comparison import Cell
-from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
+from harness.judge.evidence import Evidence, Measure, Read, gather_evidence, weigh
 from harness.judge.stats import Interval, bootstrap_metric
 from harness.judge.whole import find_whole
 from harness.plan import Study
@@ -92,7 +92,7 @@ def bootstrap(evidence: Evidence, measure: Measure, trial: int = 0) -> Interval:
     return bootstrap_metric(
         evidence.predictions[trial],
         evidence.targets,
-        lambda predictions, targets, counts: measure.score(predictions, targets, counts * evidence.weights),
+        weigh(measure.score, evidence),
         groups=evidence.groups,
     )
 

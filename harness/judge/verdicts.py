@@ -12,7 +12,8 @@ import numpy as np
 from harness.judge.comparison import Bagged, Cell, ComparedTask, Question, Verdict
 from harness.judge.learning import measure_gain
 from harness.judge.pairs import find_rope
-from harness.judge.stats import corrected_resampled_t
+from harness.judge.stats import corrected_resampled_t, summarise_bags
+from harness.judge.whole import mean_known
 
 CANNOT_TELL = "cannot tell"
 
@@ -108,11 +109,8 @@ def _find_gain(ours: Sequence[Bagged], theirs: Sequence[Bagged], task: ComparedT
         return None
     sign = 1 if task.higher_is_better else -1
     gained = _score_outside(ours, sign) - _score_outside(theirs, sign)  # (bags,)
-    known = gained[np.isfinite(gained)]
-    if not len(known):
-        return None
-    low, high = map(float, np.quantile(known, [0.025, 0.975]))
-    return Gain(difference=float(known.mean()), low=low, high=high)
+    mean, interval = mean_known(gained.tolist()), summarise_bags(gained)
+    return None if mean is None else Gain(difference=mean, low=interval.low, high=interval.high)
 
 
 def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
