@@ -11,13 +11,14 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import SpecError
+from harness.judge.answers import list_some
 from harness.judge.comparison import Cell, ComparedTask, Comparison
-from harness.judge.evidence import Evidence, share_rows, take_rows, weigh
+from harness.judge.evidence import ENOUGH_SHARED, Evidence, share_rows, take_rows, weigh
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
 from harness.plan import Kind
 
 TOLERANCE = 0.01  # one point
-ENOUGH_SHARED = 0.5  # of the examples of the run that has more
+SHOWN = 3  # cells named in a refusal
 
 State = Literal[
     "regressed", "missing", "improved", "held", "not comparable", "no score", "only in A", "only in B"
@@ -88,7 +89,7 @@ def find_changes(
     if not old.keys() & new.keys():
         raise SpecError(
             f"{names[0]} and {names[1]} share no cell: none has the same task, backbone and arm in both. "
-            f"The first has {_list_some(old)}; the second has {_list_some(new)}."
+            f"The first has {_list_cells(old)}; the second has {_list_cells(new)}."
         )
     changes = [
         _match(cell, new[name], tasks[cell.task], tolerance)
@@ -119,10 +120,8 @@ def _by_name(cells: Sequence[Cell]) -> dict[Name, Cell]:
     return {(cell.task, cell.backbone, cell.kind, cell.arm): cell for cell in cells}
 
 
-def _list_some(cells: Mapping[Name, Cell], shown: int = 3) -> str:
-    listed = [f"{task} x {backbone} x {arm}" for task, backbone, _, arm in list(cells)[:shown]]
-    more = len(cells) - shown
-    return ", ".join(listed) + (f" and {more} more" if more > 0 else "")
+def _list_cells(cells: Mapping[Name, Cell]) -> str:
+    return list_some([f"{task} x {backbone} x {arm}" for task, backbone, _, arm in cells], shown=SHOWN)
 
 
 def _start(cell: Cell, state: State, note: str) -> Change:

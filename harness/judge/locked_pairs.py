@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from harness.judge.answers import show_change
 from harness.judge.compare import weigh_disagreements
 from harness.judge.comparison import SEPARABLE, Cell, ComparedTask, LockedPair
 from harness.judge.evidence import Evidence, Measure, weigh
@@ -126,5 +127,5 @@ def _tell(pair: LockedPair, task: ComparedTask, drawn: str, pairs: int) -> Locke
         if pair.difference >= 0
         else (-pair.difference, -pair.high, -pair.low)
     )
-    figures = f"{difference[0]:+.3f} [{difference[1]:+.3f}, {difference[2]:+.3f}] {task.metric}"
+    figures = f"{show_change(*difference)} {task.metric}"
     return replace(pair, sentence=f"{answer}: {figures}, {show_p(pair.p)} ({test}{adjusted})")
