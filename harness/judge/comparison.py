@@ -228,9 +228,7 @@ class Pair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the folds tell; None: they do not."""
-        if self.p >= SEPARABLE:
-            return None
-        return self.first if self.difference > 0 else self.second
+        return _find_winner(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,9 +253,13 @@ class LockedPair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the locked examples tell; None: they do not."""
-        if self.p >= SEPARABLE:
-            return None
-        return self.first if self.difference > 0 else self.second
+        return _find_winner(self)
+
+
+def _find_winner(pair: Pair | LockedPair) -> str | None:
+    if pair.p >= SEPARABLE:
+        return None
+    return pair.first if pair.difference > 0 else pair.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

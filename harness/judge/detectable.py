@@ -1,4 +1,4 @@
-"""Power of a plan: the smallest difference between two arms that each task's folds would find."""
+"""Detectable: the smallest difference between two arms that each task's folds would find."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ import numpy as np
 from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore, Predictions
 
-# Of the examples of the side that has more: fewer than that are not the same data.
-ENOUGH_SHARED = 0.5
+ENOUGH_SHARED = 0.5  # of the examples: with fewer in common two sides are not compared
 
 Read = Callable[[FoldScore], Predictions | None]
 """Gives a fold's predictions, None where they are no longer there."""

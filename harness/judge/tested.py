@@ -9,7 +9,7 @@ from dataclasses import replace
 from harness.judge.comparison import Cell
 from harness.judge.evidence import Evidence, Measure, Read, gather_evidence, weigh
 from harness.judge.stats import Interval, bootstrap_metric
-from harness.judge.whole import find_whole
+from harness.judge.whole import find_whole, keep_finite
 from harness.plan import Study
 from harness.record.history import TrialRecord
 
@@ -95,8 +95,3 @@ def bootstrap(evidence: Evidence, measure: Measure, trial: int = 0) -> Interval:
         weigh(measure.score, evidence),
         groups=evidence.groups,
     )
-
-
-def keep_finite(value: float | None) -> float | None:
-    """Return a number, None for what is undefined."""
-    return value if value is not None and math.isfinite(value) else None
