@@ -124,7 +124,6 @@ def _describe_choice(
     described = replace(
         _describe(cell, best, study),
         evidence=replace(evidence, predictions=(evidence.predictions[whole.index(best)],)),
-        seed_sd=_measure_seeds(whole, study),
     )
     if best is whole[bagged.chosen]:
         return described
@@ -144,17 +143,6 @@ def _choose_confirmed(whole: Sequence[Whole], study: Study) -> Whole | None:
     means = [mean_score((*trial.folds, *trial.further)) for trial in confirmed]
     ranked = [sign * mean if mean is not None else -math.inf for mean in means]
     return confirmed[int(np.argmax(ranked))] if confirmed else None
-
-
-def _measure_seeds(whole: Sequence[Whole], study: Study) -> float | None:
-    """Return the standard deviation that the training seed alone makes: the same trials on the same folds, twice."""
-    squares = []
-    for trial in whole:
-        first = {fold.fold: fold.valid_score for fold in trial.folds if fold.repeat == 0}
-        again = {fold.fold: fold.valid_score for fold in trial.further if fold.repeat == study.repeats}
-        differences = [fill_unknown(first.get(fold)) - fill_unknown(score) for fold, score in again.items()]
-        squares += [difference**2 / 2 for difference in differences if math.isfinite(difference)]
-    return math.sqrt(math.fsum(squares) / len(squares)) if squares else None
 
 
 def _trains(trial: Whole, study: Study) -> bool:

@@ -153,7 +153,6 @@ class Cell:
     test_high: float | None = None
     # How much better the tested trial did on its folds than on the test; beside `gap` it makes up training - test.
     test_gap: float | None = None
-    seed_sd: float | None = None  # None: no trial was confirmed with another seed on the same folds
     depth: int | None = None  # None: a baseline, which freezes nothing
     trainable_parameters: int | None = None
     fit_s: float | None = None
@@ -175,6 +174,11 @@ class Cell:
     tuned: Bagged | None = field(default=None, compare=False, repr=False)
     evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
     tested: Evidence | None = field(default=None, compare=False, repr=False)  # on what was locked away
+
+    @property
+    def seed_sd(self) -> float | None:
+        """What the training seed alone does; None: no trial was confirmed with another seed on the same folds."""
+        return None if self.components is None else self.components.seed_sd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
