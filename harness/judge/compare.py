@@ -190,9 +190,8 @@ def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, t
 
 
 def _judge(difference: float, low: float, high: float, task: ComparedTask, tolerance: float) -> State:
-    gained, worst, best = (
-        (difference, low, high) if task.higher_is_better else (-difference, -high, -low)
-    )  # of goodness
+    # Of goodness.
+    gained, worst, best = (difference, low, high) if task.higher_is_better else (-difference, -high, -low)
     if gained < -tolerance and best < 0:
         return "regressed"
     return "improved" if gained > tolerance and worst > 0 else "held"

@@ -189,9 +189,8 @@ class RankRow:
     mean_rank: float | None
     low: float | None = None  # None: too few tasks for an interval
     high: float | None = None
-    p_best: float | None = (
-        None  # the share of bootstrap draws in which it ranks first; None: nothing to draw from
-    )
+    # The share of bootstrap draws in which it ranks first; None: nothing to draw from.
+    p_best: float | None = None
     tier: str | None = None  # A: not separable from the first; None: not tested
     wins: int | None = None  # pairs of arms in one block; None: not compared in pairs
     ties: int | None = None

@@ -122,10 +122,8 @@ def bootstrap_values(
 
     A bag in which one of them is undefined is left out for that one.
     """
-    drawn = np.stack(
-        [measure(inside) for inside, _ in _draw_bags(rows, bags, groups, seed)]
-    )  # (bags, values)
-    return tuple(summarise_bags(column) for column in drawn.T)
+    drawn = [measure(inside) for inside, _ in _draw_bags(rows, bags, groups, seed)]
+    return tuple(summarise_bags(column) for column in np.stack(drawn, axis=1))  # (values, bags)
 
 
 def summarise_bags(values: np.ndarray) -> Interval:
