@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.judge.rank import rank_scores
+    from harness.judge.standings import rank_scores
     from harness.spec.load import load_spec
     from harness.suite import export_model, plan_suite, rank_run, run_suite
 
@@ -21,7 +21,7 @@ _HOMES = {
     "load_spec": "harness.spec.load",
     "plan_suite": "harness.suite",
     "rank_run": "harness.suite",
-    "rank_scores": "harness.judge.rank",
+    "rank_scores": "harness.judge.standings",
     "run_suite": "harness.suite",
 }
 

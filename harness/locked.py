@@ -27,7 +27,7 @@ def list_tests(plan: Plan, cells: Sequence[Cell], history: History, *, reopen: b
     `reopen`.
     """
     locked = {study.id: study for study in plan.studies if study.locked}
-    tested = _find_tested(history)
+    tested = _list_opened(history)
     opened = {study for study, _ in tested}
     chosen = {cell.study: cell for cell in cells if cell.trial is not None and cell.study in locked}
     return [
@@ -39,7 +39,7 @@ def list_tests(plan: Plan, cells: Sequence[Cell], history: History, *, reopen: b
 
 def has_untested(plan: Plan, history: History) -> bool:
     """Say whether a study locks examples away that were not opened for it."""
-    opened = {study for study, _ in _find_tested(history)}
+    opened = {study for study, _ in _list_opened(history)}
     return any(study.locked and study.id not in opened for study in plan.studies)
 
 
@@ -63,7 +63,7 @@ def score_tests(
     return True
 
 
-def _find_tested(history: History) -> set[tuple[str, int]]:
+def _list_opened(history: History) -> set[tuple[str, int]]:
     """Return the trials that were tested; a fit that failed has shown nothing."""
     return {key for key, record in history.trials.items() if record.test and record.test.state == "ok"}
 

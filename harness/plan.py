@@ -21,9 +21,8 @@ Kind = Literal["arm", "baseline", "control"]
 """A search space that is ranked; a rival that has nothing to search; a rival that is searched as arms are."""
 
 SCHEMA_VERSION = 1  # of results: part of every identity, so that no run mixes two schemas
-ADDED = (
-    "class_weights",
-)  # keys of arms that came later: at their defaults they change no identity of before
+# Keys of arms that came later: at their defaults they change no identity of before.
+ADDED = ("class_weights",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +40,8 @@ class TaskFacts:
     folds: str  # the hash of every example's fold in every repeat
     notes: tuple[str, ...] = ()
     fold_count: int | None = None  # None: the data do not say, the protocol does
-    part_ratio: float | None = (
-        None  # the mean over folds of scored to trained examples; None: 1/(folds - 1), of folds of like size
-    )
+    # The mean over folds of scored to trained examples; None: 1/(folds - 1), of folds of like size.
+    part_ratio: float | None = None
     content: str = ""  # the digest without ids and groups, no part of an identity; empty: an older run's
 
 
@@ -81,13 +79,11 @@ class Study:
     blocks: int
     part_ratio: float | None = None  # see TaskFacts
     locked: bool = False  # a part of the examples is locked away for the test
-    outer_fold: int | None = (
-        None  # what is locked away is this fold of a nested protocol; None: it is not nested
-    )
+    # What is locked away is this fold of a nested protocol; None: it is not nested.
+    outer_fold: int | None = None
     confirm: Confirm | None = None  # None: the winner is chosen by the folds that were searched on
-    fractions: tuple[
-        float, ...
-    ] = ()  # of the training parts, below 1, that the best trial is fitted on again
+    # Of the training parts, below 1, that the best trial is fitted on again.
+    fractions: tuple[float, ...] = ()
 
     @property
     def test_over_train(self) -> float:
@@ -247,9 +243,10 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
         own.model_dump(mode="json", exclude=shared),
         survey.backbones[backbone].digest,
         [checkpoint.pooling, checkpoint.stem],
+        # Both only add fits to what was searched; a key that is added to the format later changes no study of today.
         protocol_of(spec, task).model_dump(
             mode="json", exclude={"confirm", "fractions"}, exclude_defaults=True
-        ),  # both only add fits to what was searched; a key that is added to the format later changes no study of today
+        ),
         [spec.compute.precision, spec.compute.shelf],
     ]
 

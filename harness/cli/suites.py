@@ -151,7 +151,7 @@ def rank(
     json: Json = False,
 ) -> int:
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
-    from harness.judge.rank import rank_scores
+    from harness.judge.standings import rank_scores
     from harness.report import json as report_json
     from harness.report import standings, terminal
     from harness.suite import find_run, rank_run

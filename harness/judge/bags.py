@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.judge.evidence import Evidence, Measure
+from harness.judge.evidence import Evidence, Measure, weigh
 from harness.judge.stats import BBC, bbc_cv_metric
 
 
@@ -14,14 +14,10 @@ def run_bags(
     evidence: Evidence, measure: Measure, predictions: Sequence[np.ndarray], *, higher_is_better: bool
 ) -> BBC:
     """Return what bags of the evidence's examples say of some trials; examples count by their own weights."""
-
-    def metric(predicted: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return measure.score(predicted, targets, counts * evidence.weights)
-
     return bbc_cv_metric(
         predictions,
         evidence.targets,
-        metric,
+        weigh(measure.score, evidence),
         higher_is_better=higher_is_better,
         groups=evidence.groups,
     )

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.judge.answers import list_some
 from harness.plan import Study
 from harness.record.history import TrialRecord
 
@@ -67,7 +68,7 @@ def tell_budgets(budgets: Sequence[Budget], studies: Sequence[Study]) -> tuple[s
         alike[budget.sentence].append(name)
     everywhere = len({(study.task, study.backbone) for study in studies})
     return tuple(
-        f"Budgets{'' if len(places) == everywhere else f' on {_list_some(places)}'}: {sentence}."
+        f"Budgets{'' if len(places) == everywhere else f' on {list_some(places, shown=SHOWN)}'}: {sentence}."
         for sentence, places in alike.items()
     )
 
@@ -122,8 +123,3 @@ def _tell_exhausted(share: Share) -> str:
 
 def _join(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _list_some(places: Sequence[str]) -> str:
-    more = len(places) - SHOWN
-    return ", ".join(places[:SHOWN]) + (f" and {more} more" if more > 0 else "")

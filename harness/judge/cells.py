@@ -19,8 +19,8 @@ from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
 from harness.judge.further import add_further
 from harness.judge.learning import trace_learning
 from harness.judge.stats import BBC, summarise_bags
-from harness.judge.tested import add_test, bootstrap, keep_finite
-from harness.judge.whole import Whole, find_whole, mean_known
+from harness.judge.tested import add_test, bootstrap
+from harness.judge.whole import Whole, fill_unknown, find_whole, keep_finite, mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
 from harness.record.means import mean_score
@@ -124,7 +124,6 @@ def _describe_choice(
     described = replace(
         _describe(cell, best, study),
         evidence=replace(evidence, predictions=(evidence.predictions[whole.index(best)],)),
-        seed_sd=_measure_seeds(whole, study),
     )
     if best is whole[bagged.chosen]:
         return described
@@ -144,17 +143,6 @@ def _choose_confirmed(whole: Sequence[Whole], study: Study) -> Whole | None:
     means = [mean_score((*trial.folds, *trial.further)) for trial in confirmed]
     ranked = [sign * mean if mean is not None else -math.inf for mean in means]
     return confirmed[int(np.argmax(ranked))] if confirmed else None
-
-
-def _measure_seeds(whole: Sequence[Whole], study: Study) -> float | None:
-    """Return the standard deviation that the training seed alone makes: the same trials on the same folds, twice."""
-    squares = []
-    for trial in whole:
-        first = {fold.fold: fold.valid_score for fold in trial.folds if fold.repeat == 0}
-        again = {fold.fold: fold.valid_score for fold in trial.further if fold.repeat == study.repeats}
-        differences = [_number(first.get(fold)) - _number(score) for fold, score in again.items()]
-        squares += [difference**2 / 2 for difference in differences if math.isfinite(difference)]
-    return math.sqrt(math.fsum(squares) / len(squares)) if squares else None
 
 
 def _trains(trial: Whole, study: Study) -> bool:
@@ -210,9 +198,10 @@ def _describe(cell: Cell, best: Whole, study: Study) -> Cell:
         train_score=train,
         gap=None if train is None else direction * (train - best.mean),
         fold_gaps=tuple(
-            direction * (_number(fold.train_score) - _number(fold.valid_score)) for fold in best.folds
+            direction * (fill_unknown(fold.train_score) - fill_unknown(fold.valid_score))
+            for fold in best.folds
         ),
-        fold_scores=tuple(_number(fold.valid_score) for fold in best.folds),
+        fold_scores=tuple(fill_unknown(fold.valid_score) for fold in best.folds),
         fold_sd=float(np.std(best.scores, ddof=1)) if len(best.scores) > 1 else None,
         depth=None if candidate is None else candidate.freeze_depth,
         trainable_parameters=best.parameters,
@@ -221,10 +210,6 @@ def _describe(cell: Cell, best: Whole, study: Study) -> Cell:
         candidate=candidate,
         note=_remark(cell, study),
     )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _remark(cell: Cell, study: Study) -> str:

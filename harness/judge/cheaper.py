@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.judge.comparison import Cheaper
 from harness.judge.evidence import Evidence
-from harness.judge.stats import BBC
+from harness.judge.stats import BBC, summarise_bags
 from harness.judge.whole import Whole, mean_known
 from harness.plan import Study
 
@@ -43,19 +43,18 @@ def find_cheaper(
         return None
     alone = correct([evidence.predictions[list(whole).index(chosen)]])
     lost = sign * (bagged.outside - alone.outside)  # (bags,)
-    known = lost[np.isfinite(lost)]
-    if not len(known):
+    regret, interval = mean_known(lost.tolist()), summarise_bags(lost)
+    if regret is None:
         return None
-    low, high = map(float, np.quantile(known, [0.025, 0.975]))
     return Cheaper(
         trial=chosen.record.trial,
         candidate=chosen.record.candidate,
         depth=chosen.record.candidate.freeze_depth,
         trainable_parameters=chosen.parameters,
         fit_s=mean_known([fold.fit_s for fold in chosen.folds]),
-        regret=float(known.mean()),
-        low=low,
-        high=high,
+        regret=regret,
+        low=interval.low,
+        high=interval.high,
     )
 
 

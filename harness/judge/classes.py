@@ -72,9 +72,8 @@ def tabulate_classes(
     """
     if not evidence.labels:
         return None
-    decided = target.encode(
-        target.read_values(evidence.predictions[0], evidence.labels), evidence.labels
-    )  # (rows,)
+    values = target.read_values(evidence.predictions[0], evidence.labels)
+    decided = target.encode(values, evidence.labels)  # (rows,)
     confusion = _count(evidence.targets, decided, evidence.weights, len(evidence.labels))
     weighted = bool((evidence.weights != 1).any())
     plain = not weighted and evidence.groups is None

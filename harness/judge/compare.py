@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from harness import plugins
 from harness.errors import SpecError
+from harness.judge.answers import list_some
 from harness.judge.comparison import Cell, ComparedTask, Comparison
-from harness.judge.evidence import Evidence, share_rows, take_rows
+from harness.judge.evidence import ENOUGH_SHARED, Evidence, share_rows, take_rows, weigh
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
 from harness.plan import Kind
 
 TOLERANCE = 0.01  # one point
-ENOUGH_SHARED = 0.5  # of the examples of the run that has more
+SHOWN = 3  # cells named in a refusal
 
 State = Literal[
     "regressed", "missing", "improved", "held", "not comparable", "no score", "only in A", "only in B"
@@ -88,7 +89,7 @@ def find_changes(
     if not old.keys() & new.keys():
         raise SpecError(
             f"{names[0]} and {names[1]} share no cell: none has the same task, backbone and arm in both. "
-            f"The first has {_list_some(old)}; the second has {_list_some(new)}."
+            f"The first has {_list_cells(old)}; the second has {_list_cells(new)}."
         )
     changes = [
         _match(cell, new[name], tasks[cell.task], tolerance)
@@ -119,10 +120,8 @@ def _by_name(cells: Sequence[Cell]) -> dict[Name, Cell]:
     return {(cell.task, cell.backbone, cell.kind, cell.arm): cell for cell in cells}
 
 
-def _list_some(cells: Mapping[Name, Cell], shown: int = 3) -> str:
-    listed = [f"{task} x {backbone} x {arm}" for task, backbone, _, arm in list(cells)[:shown]]
-    more = len(cells) - shown
-    return ", ".join(listed) + (f" and {more} more" if more > 0 else "")
+def _list_cells(cells: Mapping[Name, Cell]) -> str:
+    return list_some([f"{task} x {backbone} x {arm}" for task, backbone, _, arm in cells], shown=SHOWN)
 
 
 def _start(cell: Cell, state: State, note: str) -> Change:
@@ -166,7 +165,7 @@ def _tell_labels(old: Sequence[str], new: Sequence[str]) -> str:
 
 def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, tolerance: float) -> Change:
     """Return the change with its figures; weights and groups are those of A, a yardstick for both."""
-    score = _weigh(task, old.weights)
+    score = weigh(plugins.find("metrics", task.metric).score, old)
     (before,), (after,) = old.predictions, new.predictions
     groups = old.groups if old.groups is not None else new.groups
     found = bootstrap_difference(before, after, old.targets, score, groups=groups)
@@ -190,19 +189,9 @@ def _measure(change: Change, old: Evidence, new: Evidence, task: ComparedTask, t
     )
 
 
-def _weigh(task: ComparedTask, weights: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], float]:
-    score = plugins.find("metrics", task.metric).score
-
-    def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return float(score(predictions, targets, counts * weights))
-
-    return measure
-
-
 def _judge(difference: float, low: float, high: float, task: ComparedTask, tolerance: float) -> State:
-    gained, worst, best = (
-        (difference, low, high) if task.higher_is_better else (-difference, -high, -low)
-    )  # of goodness
+    # Of goodness.
+    gained, worst, best = (difference, low, high) if task.higher_is_better else (-difference, -high, -low)
     if gained < -tolerance and best < 0:
         return "regressed"
     return "improved" if gained > tolerance and worst > 0 else "held"

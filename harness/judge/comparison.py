@@ -153,7 +153,6 @@ class Cell:
     test_high: float | None = None
     # How much better the tested trial did on its folds than on the test; beside `gap` it makes up training - test.
     test_gap: float | None = None
-    seed_sd: float | None = None  # None: no trial was confirmed with another seed on the same folds
     depth: int | None = None  # None: a baseline, which freezes nothing
     trainable_parameters: int | None = None
     fit_s: float | None = None
@@ -176,6 +175,11 @@ class Cell:
     evidence: Evidence | None = field(default=None, compare=False, repr=False)  # of the best trial alone
     tested: Evidence | None = field(default=None, compare=False, repr=False)  # on what was locked away
 
+    @property
+    def seed_sd(self) -> float | None:
+        """What the training seed alone does; None: no trial was confirmed with another seed on the same folds."""
+        return None if self.components is None else self.components.seed_sd
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankRow:
@@ -185,9 +189,8 @@ class RankRow:
     mean_rank: float | None
     low: float | None = None  # None: too few tasks for an interval
     high: float | None = None
-    p_best: float | None = (
-        None  # the share of bootstrap draws in which it ranks first; None: nothing to draw from
-    )
+    # The share of bootstrap draws in which it ranks first; None: nothing to draw from.
+    p_best: float | None = None
     tier: str | None = None  # A: not separable from the first; None: not tested
     wins: int | None = None  # pairs of arms in one block; None: not compared in pairs
     ties: int | None = None
@@ -228,9 +231,7 @@ class Pair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the folds tell; None: they do not."""
-        if self.p >= SEPARABLE:
-            return None
-        return self.first if self.difference > 0 else self.second
+        return _find_winner(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,9 +256,13 @@ class LockedPair:
     @property
     def winner(self) -> str | None:
         """Who is better, as far as the locked examples tell; None: they do not."""
-        if self.p >= SEPARABLE:
-            return None
-        return self.first if self.difference > 0 else self.second
+        return _find_winner(self)
+
+
+def _find_winner(pair: Pair | LockedPair) -> str | None:
+    if pair.p >= SEPARABLE:
+        return None
+    return pair.first if pair.difference > 0 else pair.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Power of a plan: the smallest difference between two arms that each task's folds would find."""
+"""Detectable: the smallest difference between two arms that each task's folds would find."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from harness import plugins
 from harness.judge.cells import build_cell
 from harness.judge.stats import count_effective, detectable_difference, detectable_share
+from harness.judge.tested import find_tested
 from harness.plan import Plan, Study, protocol_of, relate_parts
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
@@ -140,9 +141,13 @@ def _list_spreads(studies: Sequence[Study], history: History) -> Iterator[float]
 def _score_folds(studies: Sequence[Study], history: History) -> tuple[float, ...]:
     """Return the scores of an arm's best trial; of a nested protocol those of the winners on the outer folds."""
     records = [_list_trials(study, history) for study in studies]
+    searches = [
+        build_cell(study, own, None, lambda fold: None) for study, own in zip(studies, records, strict=True)
+    ]
     if studies[0].outer_fold is None:
-        return build_cell(studies[0], records[0], None, lambda fold: None).fold_scores
-    tests = [next((each.test for each in reversed(own) if each.test is not None), None) for own in records]
+        return searches[0].fold_scores
+    tested = [find_tested(own, search.trial) for own, search in zip(records, searches, strict=True)]
+    tests = [record.test for record in tested if record is not None]
     scores = [test.valid_score for test in tests if test is not None and test.valid_score is not None]
     return tuple(scores) if len(scores) == len(studies) else ()
 

@@ -11,6 +11,8 @@ import numpy as np
 from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore, Predictions
 
+ENOUGH_SHARED = 0.5  # of the examples: with fewer in common two sides are not compared
+
 Read = Callable[[FoldScore], Predictions | None]
 """Gives a fold's predictions, None where they are no longer there."""
 
@@ -62,6 +64,15 @@ def gather_evidence(
     if shared is None:
         return None
     return replace(shared, predictions=tuple(found))
+
+
+def weigh(score: Score, evidence: Evidence) -> Score:
+    """Return a score whose rows count, besides what they are given, by their weights in the evidence."""
+
+    def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
+        return float(score(predictions, targets, counts * evidence.weights))
+
+    return measure
 
 
 def share_rows(first: Evidence, second: Evidence) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from harness.judge.comparison import Cell, FurtherScore
 from harness.judge.evidence import Evidence, Measure, Score
-from harness.judge.tested import bootstrap, keep_finite
+from harness.judge.tested import bootstrap
+from harness.judge.whole import keep_finite
 
 
 def add_further(cell: Cell, measure: Measure | None) -> Cell:

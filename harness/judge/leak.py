@@ -11,16 +11,15 @@ from typing import Final
 
 import numpy as np
 
+from harness.judge.answers import CANNOT_TELL, show_change
 from harness.judge.comparison import Cell, ComparedTask, Verdict
-from harness.judge.evidence import Evidence, Measure, share_rows, take_rows
+from harness.judge.evidence import ENOUGH_SHARED, Evidence, Measure, share_rows, take_rows, weigh
 from harness.judge.pairs import find_rope
 from harness.judge.stats import bootstrap_difference
 from harness.plan import TaskFacts
 from harness.spec.options import TaskOptions
 
 QUESTION: Final = "does the split leak?"
-CANNOT_TELL = "cannot tell"
-ENOUGH_SHARED = 0.5  # of the examples: two locked tests open different parts of the same data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,7 @@ def _answer(
 
 
 def _explain(answer: str, both: _Both, grouped: ComparedTask) -> str:
-    gained = f"{both.difference:+.3f} [{both.low:+.3f}, {both.high:+.3f}]"
+    gained = show_change(both.difference, both.low, both.high)
     meaning = {
         "yes": f"{gained} comes of knowing the groups and is gone with new ones: report '{grouped.name}'",
         "no": f"{gained} is less than a point: what is learned holds for new groups",
@@ -126,6 +125,7 @@ def _compare(task: ComparedTask, own: Sequence[Cell], block: Sequence[Cell], mea
     assert mixed.evidence is not None
     assert grouped.evidence is not None
     rows = share_rows(mixed.evidence, grouped.evidence)
+    # Fewer where two locked tests open different parts of the same data.
     if len(rows[0]) < ENOUGH_SHARED * len(grouped.evidence.ids):
         return f"'{task.name}' calls its examples otherwise: name the same column `id` in both tasks"
     ours, theirs = take_rows(mixed.evidence, rows[0]), take_rows(grouped.evidence, rows[1])
@@ -136,10 +136,7 @@ def _measure(
     arm: str, mixed: Evidence, grouped: Evidence, task: ComparedTask, measure: Measure
 ) -> _Both | str:
     """Bootstrap the difference over whole groups, the same bags for both."""
-
-    def score(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
-        return measure.score(predictions, targets, counts * grouped.weights)
-
+    score = weigh(measure.score, grouped)
     sign = 1 if task.higher_is_better else -1
     (before,), (after,) = grouped.predictions, mixed.predictions
     found = bootstrap_difference(before, after, grouped.targets, score, groups=grouped.groups)

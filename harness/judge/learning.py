@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.judge.stats import TTest, corrected_resampled_t
-from harness.judge.whole import mean_known
+from harness.judge.whole import fill_unknown, mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore
@@ -83,7 +83,7 @@ def _average(folds: Sequence[FoldScore], ratio: float, study: Study) -> CurvePoi
     """Return the point of one fraction; None where a fold is missing or has failed, or the metric is undefined."""
     fitted = {fold.fold: fold for fold in folds if fold.state == "ok" and fold.valid_score is not None}
     ordered = [fitted[number] for number in sorted(fitted)]
-    scores = tuple(math.nan if fold.valid_score is None else fold.valid_score for fold in ordered)
+    scores = tuple(fill_unknown(fold.valid_score) for fold in ordered)
     mean = mean_known(scores)
     if len(ordered) < study.folds or mean is None:
         return None

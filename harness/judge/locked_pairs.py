@@ -10,17 +10,19 @@ from itertools import combinations
 
 import numpy as np
 
-from harness import plugins
+from harness.judge.answers import show_change
 from harness.judge.compare import weigh_disagreements
 from harness.judge.comparison import SEPARABLE, Cell, ComparedTask, LockedPair
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, Measure, weigh
 from harness.judge.ranking_test import show_p
 from harness.judge.stats import Difference, bag_metric, holm, subtract_bags
 
 BAGS = 1000
 
 
-def pair_locked(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tuple[LockedPair, ...]:
+def pair_locked(
+    cells: Sequence[Cell], tasks: Mapping[str, ComparedTask], measures: Mapping[str, Measure | None]
+) -> tuple[LockedPair, ...]:
     """Return every pair of arms of a task and backbone whose locked tests are opened and can be read.
 
     p is McNemar's exact one where the metric is accuracy of decided classes, and examples count alike and for
@@ -30,14 +32,19 @@ def pair_locked(cells: Sequence[Cell], tasks: Mapping[str, ComparedTask]) -> tup
     for cell in cells:
         if cell.kind == "arm" and cell.tested is not None and cell.test_score is not None:
             blocks[cell.task, cell.backbone].append(cell)
-    return tuple(pair for (task, _), block in blocks.items() for pair in _pair_block(block, tasks[task]))
+    return tuple(
+        pair
+        for (task, _), block in blocks.items()
+        if (measure := measures[task]) is not None
+        for pair in _pair_block(block, tasks[task], measure)
+    )
 
 
-def _pair_block(block: Sequence[Cell], task: ComparedTask) -> tuple[LockedPair, ...]:
+def _pair_block(block: Sequence[Cell], task: ComparedTask, measure: Measure) -> tuple[LockedPair, ...]:
     possible = list(combinations(block, 2))
     # After Holm the smallest p that bags can give, 2/(bags + 1), must still lie well below what separates.
     bags = max(BAGS, math.ceil(4 * len(possible) / SEPARABLE))
-    drawn = {cell.arm: _bag(cell, task, bags) for cell in block}
+    drawn = {cell.arm: _bag(cell, measure, bags) for cell in block}
     found = [
         _compare(first, second, subtract_bags(drawn[second.arm], drawn[first.arm]), task)
         for first, second in possible
@@ -45,20 +52,21 @@ def _pair_block(block: Sequence[Cell], task: ComparedTask) -> tuple[LockedPair, 
     ]
     pairs = [pair for pair in found if pair is not None]
     adjusted = holm([pair.p for pair in pairs])
+    drawn_as = _name_drawn(block[0].tested, task)
     return tuple(
-        _tell(replace(pair, p=float(p)), task, len(pairs)) for pair, p in zip(pairs, adjusted, strict=True)
+        _tell(replace(pair, p=float(p)), task, drawn_as, len(pairs))
+        for pair, p in zip(pairs, adjusted, strict=True)
     )
 
 
-def _bag(cell: Cell, task: ComparedTask, bags: int) -> np.ndarray:
+def _bag(cell: Cell, measure: Measure, bags: int) -> np.ndarray:
     """Return the metric of an arm on all locked examples, and on bags of them that are the same for every arm."""
     evidence = cell.tested
     assert evidence is not None
-    metric = plugins.find("metrics", task.metric).score
     return bag_metric(
         evidence.predictions[0],
         evidence.targets,
-        lambda predictions, targets, counts: float(metric(predictions, targets, counts * evidence.weights)),
+        weigh(measure.score, evidence),
         bags=bags,
         groups=evidence.groups,
     )
@@ -100,8 +108,14 @@ def _count(mine: Evidence, yours: Evidence) -> float | None:
     return weigh_disagreements(mine.predictions[0], yours.predictions[0], mine.targets)
 
 
-def _tell(pair: LockedPair, task: ComparedTask, pairs: int) -> LockedPair:
-    drawn = "groups" if task.groups is not None else "examples"
+def _name_drawn(evidence: Evidence | None, task: ComparedTask) -> str:
+    """Return what a bag draws; without groups of the data, those of the evidence are examples of equal content."""
+    if evidence is None or evidence.groups is None:
+        return "examples"
+    return "examples, those of equal content as one" if task.groups is None else "groups"
+
+
+def _tell(pair: LockedPair, task: ComparedTask, drawn: str, pairs: int) -> LockedPair:
     test = "McNemar, exact" if pair.method == "McNemar" else f"paired bootstrap over {drawn}"
     adjusted = f", Holm over {pairs} pairs" if pairs > 1 else ""
     better, worse = (pair.first, pair.second) if pair.difference >= 0 else (pair.second, pair.first)
@@ -113,5 +127,5 @@ def _tell(pair: LockedPair, task: ComparedTask, pairs: int) -> LockedPair:
         if pair.difference >= 0
         else (-pair.difference, -pair.high, -pair.low)
     )
-    figures = f"{difference[0]:+.3f} [{difference[1]:+.3f}, {difference[2]:+.3f}] {task.metric}"
+    figures = f"{show_change(*difference)} {task.metric}"
     return replace(pair, sentence=f"{answer}: {figures}, {show_p(pair.p)} ({test}{adjusted})")

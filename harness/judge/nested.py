@@ -14,8 +14,8 @@ from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.evidence import Measure, Read, gather_evidence
 from harness.judge.further import add_further
 from harness.judge.stats import BBC, summarise_bags
-from harness.judge.tested import keep_finite
-from harness.judge.whole import mean_known
+from harness.judge.tested import find_tested
+from harness.judge.whole import fill_unknown, keep_finite, mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore
@@ -36,7 +36,7 @@ def build_nested_cell(
     Bioinformatics 7:91 (2006).
     """
     cell = _sum_up(searches)
-    winners = [_find_tested(search, trials.get(search.study, ())) for search in searches]
+    winners = [find_tested(trials.get(search.study, ()), search.trial) for search in searches]
     tests = [record.test for record in winners if record is not None and record.test is not None]
     if len(tests) < len(studies):
         return replace(cell, note=_explain_missing(len(tests), searches))
@@ -71,14 +71,6 @@ def _sum_up(searches: Sequence[Cell]) -> Cell:
     )
 
 
-def _find_tested(search: Cell, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the trial that was scored on the outer fold: the search's winner, else a former one."""
-    tested = {each.trial: each for each in trials if each.test is not None and each.test.state == "ok"}
-    if not tested:
-        return None
-    return tested.get(-1 if search.trial is None else search.trial, tested[max(tested)])
-
-
 def _explain_missing(scored: int, searches: Sequence[Cell]) -> str:
     missing = next((search.note for search in searches if search.score is None), "")
     because = f": {missing}" if missing else ""
@@ -88,8 +80,10 @@ def _explain_missing(scored: int, searches: Sequence[Cell]) -> str:
 def _describe(cell: Cell, winners: Sequence[TrialRecord], tests: Sequence[FoldScore], study: Study) -> Cell:
     """Return the cell with what is known of the winners of the outer folds, but the score."""
     sign = 1 if study.higher_is_better else -1
-    scores = [_number(test.valid_score) for test in tests]
-    gaps = [sign * (_number(test.train_score) - score) for test, score in zip(tests, scores, strict=True)]
+    scores = [fill_unknown(test.valid_score) for test in tests]
+    gaps = [
+        sign * (fill_unknown(test.train_score) - score) for test, score in zip(tests, scores, strict=True)
+    ]
     depths = [record.candidate.freeze_depth for record in winners if record.candidate is not None]
     counts = [test.trainable_parameters for test in tests if test.trainable_parameters is not None]
     known = [score for score in scores if math.isfinite(score)]
@@ -126,7 +120,3 @@ def _score(cell: Cell, searches: Sequence[Cell], pooled: BBC, study: Study) -> C
         frozen=None if trains else bagged,
         tuned=bagged if trains else None,
     )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

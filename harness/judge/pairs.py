@@ -51,6 +51,9 @@ def _compare(first: Cell, second: Cell, scores: np.ndarray, task: ComparedTask, 
     )
 
 
-def find_rope(scores: np.ndarray, bounds: tuple[float, float]) -> float:
-    """Return one point of a metric between bounds, else one hundredth of the mean score's size."""
-    return ROPE if all(map(math.isfinite, bounds)) else ROPE * float(np.abs(scores).mean())
+def find_rope(scores: Sequence[float] | np.ndarray, bounds: tuple[float, float]) -> float:
+    """Return one point of a metric between bounds, else one hundredth of the mean size of the defined scores."""
+    if all(map(math.isfinite, bounds)):
+        return ROPE
+    sizes = np.abs(np.asarray(scores, dtype=np.float64))
+    return ROPE * float(sizes[np.isfinite(sizes)].mean())

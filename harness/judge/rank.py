@@ -1,31 +1,27 @@
-"""Rank the arms of a suite, or the methods of anybody's table."""
+"""Rank: the arms of a suite by their cells."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from harness import plugins
 from harness.examples import Modality
 from harness.judge.budgets import tell_budgets, weigh_budgets
 from harness.judge.cells import build_cell
 from harness.judge.classes import ClassTable, tabulate_classes
-from harness.judge.comparison import Cell, ComparedTask, Comparison, FurtherMetric, Pair, Ranking
+from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranking
 from harness.judge.evidence import Measure, Read
-from harness.judge.leak import find_leaks, name_substance
+from harness.judge.leak import find_leaks
 from harness.judge.locked_pairs import pair_locked
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
-from harness.judge.ranking_test import RankingTest, add_wilcoxon
-from harness.judge.score_table import read_score_table
+from harness.judge.tasks import describe_task, find_measure
 from harness.judge.verdicts import find_best_arm, reach_verdicts
-from harness.plan import Plan, Study, count_folds_of, protocol_of
+from harness.plan import Plan, Study, protocol_of
 from harness.record.history import History, TrialRecord
 from harness.spec.models import Spec
 
@@ -46,8 +42,8 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     Nothing is imputed: a cell without a complete trial is missing. Renaming or reordering tasks, backbones,
     arms or lines of the ledger changes no number.
     """
-    tasks = {name: _describe(plan, spec, name) for name in plan.survey.tasks}
-    measures = {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+    tasks = {name: describe_task(plan, spec, name) for name in plan.survey.tasks}
+    measures = {name: find_measure(plan, spec, name) for name in plan.survey.tasks}
     cells = share_chances(
         _merge_outer(plan, judge_studies(plan, history, spec, read=read), history, spec, read), tasks
     )
@@ -62,7 +58,7 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
         tasks=tuple(tasks.values()),
         cells=cells,
         pairs=pairs,
-        locked_pairs=pair_locked(cells, tasks),
+        locked_pairs=pair_locked(cells, tasks, measures),
         ranking=ranking,
         backbones=rank_backbones(cells, tuple(tasks.values())),
         verdicts=(
@@ -86,7 +82,7 @@ def judge_studies(
 ) -> tuple[Cell, ...]:
     """Return the cell of every study of a plan: of a nested protocol one for each outer fold's search."""
     trials = _by_study(history)
-    measures = {name: _find_measure(plan, spec, name) for name in plan.survey.tasks}
+    measures = {name: find_measure(plan, spec, name) for name in plan.survey.tasks}
     return tuple(
         build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
     )
@@ -95,7 +91,7 @@ def judge_studies(
 def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
     """Return the trial that a study's cell is described by, None where it has none."""
     trials = _by_study(history).get(study.id, ())
-    return build_cell(study, trials, _find_measure(plan, spec, study.task), read).trial
+    return build_cell(study, trials, find_measure(plan, spec, study.task), read).trial
 
 
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:
@@ -202,45 +198,6 @@ def count_wins(ranking: Ranking, pairs: Sequence[Pair]) -> Ranking:
     return replace(ranking, rows=tuple(rows))
 
 
-def rank_scores(
-    scores: Path | Mapping[str, Mapping[str, float | None]], *, lower_is_better: bool = False
-) -> Ranking:
-    """Return the ranking of methods over data sets, from a CSV file or as scores[data set][method].
-
-    The file's first column names the data set, every further one is a method. A data set that lacks a score is
-    left out, and the ranking's notes say so. Wins, ties and losses count data sets, scores that agree to twelve
-    digits being tied. Raises `SpecError` with all faults of the file.
-    """
-    table = read_score_table(scores) if isinstance(scores, Path) else scores
-    sign = -1 if lower_is_better else 1
-    blocks = {
-        (dataset, ""): {method: Scored.of(score, sign) for method, score in row.items()}
-        for dataset, row in table.items()
-    }
-    ranking = rank_blocks(blocks, words=("data set", "method"))
-    if ranking.test is None:
-        return ranking
-    rows = [
-        [row[method].value for method in ranking.test.methods if method in row] for row in blocks.values()
-    ]
-    whole = np.array(
-        [row for row in rows if len(row) == len(ranking.test.methods) and None not in row], dtype=np.float64
-    )
-    test = add_wilcoxon(ranking.test, whole, word="data set")
-    return replace(count_score_wins(ranking, test), test=test)
-
-
-def count_score_wins(ranking: Ranking, test: RankingTest) -> Ranking:
-    """Return the ranking with how often each method ranked above, level with and below another on a data set."""
-    won, tied, lost = Counter[str](), Counter[str](), Counter[str]()
-    for pair in test.pairs:
-        won += Counter({pair.first: pair.wins, pair.second: pair.losses})
-        lost += Counter({pair.first: pair.losses, pair.second: pair.wins})
-        tied += Counter({pair.first: pair.ties, pair.second: pair.ties})
-    rows = [replace(row, wins=won[row.arm], ties=tied[row.arm], losses=lost[row.arm]) for row in ranking.rows]
-    return replace(ranking, rows=tuple(rows))
-
-
 def _merge_outer(
     plan: Plan, cells: Sequence[Cell], history: History, spec: Spec, read: Read
 ) -> tuple[Cell, ...]:
@@ -253,7 +210,7 @@ def _merge_outer(
     for found in places.values():
         studies, searches = zip(*found, strict=True)
         nested = studies[0].outer_fold is not None
-        measure = _find_measure(plan, spec, studies[0].task) if nested else None
+        measure = find_measure(plan, spec, studies[0].task) if nested else None
         merged.append(build_nested_cell(studies, searches, trials, measure, read) if nested else searches[0])
     return tuple(merged)
 
@@ -267,43 +224,3 @@ def _by_study(history: History) -> Mapping[str, list[TrialRecord]]:
     for key in sorted(history.trials):
         trials[key[0]].append(history.trials[key])
     return trials
-
-
-def _find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
-    """Return how a task is scored, None where this process does not know the run's plug-ins."""
-    (metric, *others), kind = plan.survey.tasks[name].metrics, spec.tasks[name].type
-    if metric not in plugins.names("metrics") or kind not in plugins.names("tasks"):
-        return None
-    target = plugins.find("targets", plugins.find("tasks", kind).TARGET)
-    known = [other for other in others if other in plugins.names("metrics")]
-    return Measure(
-        score=plugins.find("metrics", metric).score,
-        target=target,
-        further=tuple((other, plugins.find("metrics", other).score) for other in known),
-    )
-
-
-def _describe(plan: Plan, spec: Spec, name: str) -> ComparedTask:
-    facts = plan.survey.tasks[name]
-    protocol = protocol_of(spec, name)
-    known = facts.metric in plugins.names("metrics")  # a report can be written without the run's --plugins
-    return ComparedTask(
-        name=name,
-        type=spec.tasks[name].type,
-        modality=facts.modality,
-        metric=facts.metric,
-        higher_is_better=facts.higher_is_better,
-        bounds=plugins.find("metrics", facts.metric).BOUNDS if known else (-math.inf, math.inf),
-        folds=count_folds_of(spec, plan.survey, name) if protocol.nested is None else protocol.nested.outer,
-        scheme=protocol.scheme,
-        part_ratio=facts.part_ratio,
-        examples=facts.examples,
-        groups=facts.groups,
-        substance=name_substance(facts, spec.tasks[name]),
-        metrics=tuple(
-            FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
-            for other in facts.metrics[1:]
-            if other in plugins.names("metrics")
-            for found in [plugins.find("metrics", other)]
-        ),
-    )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.judge.answers import CANNOT_TELL, show_change
 from harness.judge.comparison import Bagged, Cell, ComparedTask, Question, Verdict
 from harness.judge.learning import measure_gain
 from harness.judge.pairs import find_rope
-from harness.judge.stats import corrected_resampled_t
-
-CANNOT_TELL = "cannot tell"
+from harness.judge.stats import corrected_resampled_t, summarise_bags
+from harness.judge.whole import mean_known
 
 
 def reach_verdicts(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> tuple[Verdict, ...]:
@@ -53,7 +53,7 @@ class Gain:
         return "yes" if self.low > 0 else "no" if self.high < 0 else CANNOT_TELL
 
     def __str__(self) -> str:
-        return f"{self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        return show_change(self.difference, self.low, self.high)
 
     def tell(self, question: Question, block: Sequence[Cell], sentence: str) -> Verdict:
         """Return the verdict that rests on it."""
@@ -108,11 +108,8 @@ def _find_gain(ours: Sequence[Bagged], theirs: Sequence[Bagged], task: ComparedT
         return None
     sign = 1 if task.higher_is_better else -1
     gained = _score_outside(ours, sign) - _score_outside(theirs, sign)  # (bags,)
-    known = gained[np.isfinite(gained)]
-    if not len(known):
-        return None
-    low, high = map(float, np.quantile(known, [0.025, 0.975]))
-    return Gain(difference=float(known.mean()), low=low, high=high)
+    mean, interval = mean_known(gained.tolist()), summarise_bags(gained)
+    return None if mean is None else Gain(difference=mean, low=interval.low, high=interval.high)
 
 
 def ask_how_deep(block: Sequence[Cell], task: ComparedTask) -> Verdict | None:
@@ -152,7 +149,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
     if len(gaps) < 2:
         return None
     test = corrected_resampled_t(gaps, test_over_train=task.test_over_train)
-    rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
+    rope = find_rope(best.fold_scores, task.bounds)
     answer = "yes" if test.low > rope else "no" if test.high < rope else CANNOT_TELL
     return Verdict(
         question="is it overfitting?",
@@ -160,7 +157,7 @@ def ask_whether_it_overfits(block: Sequence[Cell], task: ComparedTask) -> Verdic
         backbone=best.backbone,
         answer=answer,
         sentence=(
-            f"{answer}: {best.arm} scores {test.mean:+.3f} [{test.low:+.3f}, {test.high:+.3f}] {task.metric} better on "
+            f"{answer}: {best.arm} scores {show_change(test.mean, test.low, test.high)} {task.metric} better on "
             "what it was trained on"
         ),
         difference=test.mean,
@@ -175,7 +172,7 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
     if best is None or best.deploy is None:
         return None
     cheaper = best.deploy
-    rope = find_rope(np.array([score for score in best.fold_scores if math.isfinite(score)]), task.bounds)
+    rope = find_rope(best.fold_scores, task.bounds)
     answer = (
         "less than a point"
         if cheaper.high < rope
@@ -190,7 +187,7 @@ def ask_what_cheaper_costs(block: Sequence[Cell], task: ComparedTask) -> Verdict
         answer=answer,
         sentence=(
             f"{answer}: trial {cheaper.trial} of {best.arm} freezes {cheaper.depth} of {best.blocks} blocks and loses "
-            f"{cheaper.regret:+.3f} [{cheaper.low:+.3f}, {cheaper.high:+.3f}] {task.metric}"
+            f"{show_change(cheaper.regret, cheaper.low, cheaper.high)} {task.metric}"
         ),
         difference=cheaper.regret,
         low=cheaper.low,
@@ -207,7 +204,7 @@ def ask_whether_more_data_helps(block: Sequence[Cell], task: ComparedTask) -> Ve
     if gain is None:
         return None
     before, last = best.learning_curve.points[-2:]
-    rope = find_rope(np.array([score for score in last.fold_scores if math.isfinite(score)]), task.bounds)
+    rope = find_rope(last.fold_scores, task.bounds)
     answer = "no" if gain.high < rope else "yes" if gain.low > 0 else CANNOT_TELL
     return Verdict(
         question="would more data help?",
@@ -216,7 +213,7 @@ def ask_whether_more_data_helps(block: Sequence[Cell], task: ComparedTask) -> Ve
         answer=answer,
         sentence=(
             f"{answer}: from {before.n_train:.0f} to {last.n_train:.0f} training rows {best.arm} gains "
-            f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {task.metric}"
+            f"{show_change(gain.mean, gain.low, gain.high)} {task.metric}"
         ),
         difference=gain.mean,
         low=gain.low,

@@ -50,3 +50,13 @@ def mean_known(values: Sequence[float | None]) -> float | None:
     """Return the mean of what is known and defined, None where nothing is."""
     numbers = [value for value in values if value is not None and math.isfinite(value)]
     return math.fsum(numbers) / len(numbers) if numbers else None
+
+
+def keep_finite(value: float | None) -> float | None:
+    """Return a number, None for what is undefined."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def fill_unknown(value: float | None) -> float:
+    """Return a number, NaN for what is not known."""
+    return math.nan if value is None else value

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.judge.comparison import Comparison, Ranking, RankRow
-from harness.judge.rank import compare_arms, rank_scores
+from harness.judge.rank import compare_arms
+from harness.judge.standings import rank_scores
 from harness.plan import BackboneFacts, Plan, Study, Survey, TaskFacts, expand
 from harness.record.history import History, TrialRecord
 from harness.record.scores import FoldScore, Predictions

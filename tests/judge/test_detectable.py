@@ -191,6 +191,15 @@ def test_a_nested_protocol_compares_arms_on_its_outer_folds() -> None:
     assert (pilot.folds, pilot.basis) == (4, "pilot")
     assert pilot.sd == pytest.approx(math.sqrt(0.02 / 3))  # of 0, .1, .2, .1
     assert find_detectable(plan, made_up.make_history(records[1:]), spec)[0].basis == "assumed"
+    # A later trial that was best once, and one whose test failed: the pilot rests on the winners, as the table does.
+    former = []
+    for record in records:
+        assert record.test is not None
+        folds = tuple(replace(fold, trial=1, valid_score=0.1) for fold in record.folds)
+        former.append(replace(record, trial=1, folds=folds, test=replace(record.test, valid_score=0.3)))
+        failed = replace(record.test, state="failed", valid_score=None)
+        former.append(replace(record, trial=2, folds=folds, test=failed))
+    assert find_detectable(plan, made_up.make_history([*records, *former]), spec)[0] == pilot
 
 
 def test_a_single_fold_has_no_power() -> None:

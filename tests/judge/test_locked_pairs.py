@@ -11,7 +11,7 @@ import pytest
 
 from harness import plugins
 from harness.judge.comparison import Cell, ComparedTask, LockedPair, TrialCounts
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, Measure
 from harness.judge.locked_pairs import pair_locked
 from harness.judge.stats import bootstrap_difference, holm, mcnemar_exact
 from harness.report import html, markdown
@@ -31,6 +31,11 @@ TASK = ComparedTask(
     examples=1000,
     groups=None,
 )
+
+
+def measure_by(metric: str) -> dict[str, Measure | None]:
+    target = plugins.find("targets", "values" if metric == "rmse" else "classes")
+    return {"reviews": Measure(score=plugins.find("metrics", metric).score, target=target)}
 
 
 def make_cell(arm: str, *wrong: range, groups: tuple[str, ...] | None = None, weight: float = 1.0) -> Cell:
@@ -63,7 +68,8 @@ def make_cell(arm: str, *wrong: range, groups: tuple[str, ...] | None = None, we
 
 
 def compare(*cells: Cell, task: ComparedTask = TASK) -> dict[tuple[str, str], LockedPair]:
-    return {(pair.first, pair.second): pair for pair in pair_locked(cells, {"reviews": task})}
+    pairs = pair_locked(cells, {"reviews": task}, measure_by(task.metric))
+    return {(pair.first, pair.second): pair for pair in pairs}
 
 
 GOOD, FAIR, BAD = make_cell("good", range(10)), make_cell("fair", range(5, 27)), make_cell("bad", range(100))
@@ -111,7 +117,7 @@ def test_groups_weights_and_other_metrics_are_compared_by_a_paired_bootstrap(
 ) -> None:
     good, fair = make_cell("good", range(10), **change), make_cell("fair", range(5, 27), **change)
     task = replace(TASK, metric=metric, groups=50 if "groups" in change else None)
-    (pair,) = pair_locked((good, fair), {"reviews": task})
+    (pair,) = compare(good, fair, task=task).values()
     assert pair.method == "paired bootstrap"
     assert ("over groups" if "groups" in change else "over examples") in pair.sentence
     assert good.tested is not None
@@ -133,6 +139,16 @@ def test_groups_weights_and_other_metrics_are_compared_by_a_paired_bootstrap(
     )
 
 
+def test_examples_of_equal_content_are_drawn_as_one_and_are_still_called_examples() -> None:
+    good, fair = make_cell("good", range(10), groups=GROUPS), make_cell("fair", range(5, 27), groups=GROUPS)
+    (pair,) = compare(good, fair).values()
+    assert pair.sentence.endswith("(paired bootstrap over examples, those of equal content as one)")
+
+
+def test_without_the_metric_of_a_task_nothing_is_compared() -> None:
+    assert pair_locked((GOOD, FAIR), {"reviews": TASK}, {"reviews": None}) == ()
+
+
 def test_of_a_loss_the_lower_is_better() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=ROWS)
@@ -144,7 +160,7 @@ def test_of_a_loss_the_lower_is_better() -> None:
         return replace(cell, tested=replace(cell.tested, targets=truth, predictions=(values,), labels=()))
 
     task = replace(TASK, metric="rmse", higher_is_better=False, bounds=(0.0, math.inf))
-    (pair,) = pair_locked((predict("near", 0.1), predict("far", 1.0)), {"reviews": task})
+    (pair,) = compare(predict("near", 0.1), predict("far", 1.0), task=task).values()
     assert (pair.winner, pair.method) == ("near", "paired bootstrap")
     assert 0 < pair.low < pair.difference < pair.high
     assert pair.difference == pytest.approx(0.9, abs=0.15)

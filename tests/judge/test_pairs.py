@@ -92,6 +92,7 @@ def test_folds_without_a_score_are_not_compared() -> None:
 
 def test_a_metric_without_bounds_has_a_rope_in_its_own_size() -> None:
     assert find_rope(np.array([-200.0, -400.0]), (0.0, math.inf)) == pytest.approx(3.0)
+    assert find_rope((-200.0, math.nan, -400.0), (0.0, math.inf)) == pytest.approx(3.0)
 
 
 def test_methods_that_draws_cannot_tell_apart_share_a_tier() -> None:

@@ -19,9 +19,9 @@ from harness.judge.power import (
     find_smallest_wilcoxon_p,
     has_power,
 )
-from harness.judge.rank import rank_scores
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.ranking_test import examine_ranks
+from harness.judge.standings import rank_scores
 from harness.judge.stats import friedman
 from harness.report import json as as_json
 

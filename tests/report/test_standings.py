@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from harness.judge.comparison import Ranking, RankRow
-from harness.judge.rank import rank_scores
+from harness.judge.standings import rank_scores
 from harness.report import standings
 from harness.report.layout import measure
 from tests.report.conftest import HOSTILE

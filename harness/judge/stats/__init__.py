@@ -14,6 +14,12 @@ from harness.judge.stats.bbc import (
     summarise_bags,
 )
 from harness.judge.stats.components import Components, split_components
+from harness.judge.stats.detectable import (
+    corrected_t_power,
+    count_effective,
+    detectable_difference,
+    detectable_share,
+)
 from harness.judge.stats.many import (
     BradleyTerry,
     Friedman,
@@ -37,12 +43,6 @@ from harness.judge.stats.paired import (
     mcnemar_exact,
     wilcoxon_exact,
     wilson,
-)
-from harness.judge.stats.power import (
-    corrected_t_power,
-    count_effective,
-    detectable_difference,
-    detectable_share,
 )
 
 __all__ = [

@@ -122,10 +122,8 @@ def bootstrap_values(
 
     A bag in which one of them is undefined is left out for that one.
     """
-    drawn = np.stack(
-        [measure(inside) for inside, _ in _draw_bags(rows, bags, groups, seed)]
-    )  # (bags, values)
-    return tuple(summarise_bags(column) for column in drawn.T)
+    drawn = [measure(inside) for inside, _ in _draw_bags(rows, bags, groups, seed)]
+    return tuple(summarise_bags(column) for column in np.stack(drawn, axis=1))  # (values, bags)
 
 
 def summarise_bags(values: np.ndarray) -> Interval:
@@ -177,12 +175,12 @@ def subtract_bags(first: np.ndarray, second: np.ndarray) -> Difference:
     """Return the bootstrap difference of two models' metrics, each from `bag_metric` on the same bags."""
     values = second - first
     found = round_noise(values[1:][np.isfinite(values[1:])])
-    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
+    interval = summarise_bags(found)
     fewer = min(int((found <= 0).sum()), int((found >= 0).sum()))
     return Difference(
         difference=float(values[0]),
-        low=float(low),
-        high=float(high),
+        low=interval.low,
+        high=interval.high,
         p=min(1.0, 2 * (fewer + 1) / (len(found) + 1)),
     )
 
@@ -199,12 +197,11 @@ def _estimate(
     chosen = _choose(whole, direction)
     answers = [_score_bag(score, direction, inside, outside) for inside, outside in bags]
     picked, inner, outer = map(np.array, zip(*answers, strict=True)) if answers else (np.zeros(0),) * 3
-    found = outer[np.isfinite(outer)]
-    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (math.nan, math.nan)
+    found, interval = outer[np.isfinite(outer)], summarise_bags(outer)
     return BBC(
         estimate=math.fsum(found) / len(found) if len(found) else math.nan,
-        low=float(low),
-        high=float(high),
+        low=interval.low,
+        high=interval.high,
         raw_best=math.nan if chosen is None else float(whole[chosen]),
         chosen=-1 if chosen is None else chosen,
         picked=picked,

@@ -158,9 +158,8 @@ def wilcoxon_exact(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndar
     differences = differences[np.abs(differences) > size * 1e-14]
     if not np.isfinite(differences).all():
         raise ValueError("needs finite values")
-    doubled = np.rint(2 * rank_values(np.abs(differences))).astype(
-        int
-    )  # whole numbers, halves of ties included
+    # Whole numbers, halves of ties included.
+    doubled = np.rint(2 * rank_values(np.abs(differences))).astype(int)
     positive = int(doubled[differences > 0].sum())
     w = min(positive, int(doubled.sum()) - positive)
     p = min(1.0, 2 * float(_count_signs(doubled)[: w + 1].sum()))

@@ -1,4 +1,4 @@
-"""Power: the smallest difference between two methods that their folds would find."""
+"""Detectable: the smallest difference between two methods that their folds would find."""
 
 from __future__ import annotations
 
