@@ -27,11 +27,11 @@ def cut_training(bench: Bench, train: np.ndarray, *, repeat: int, fold: int, fra
     )
     rows: np.ndarray = train[np.isin(groups, take_groups(order, np.bincount(groups), fraction))]
     try:
-        bench.target.check_training(bench.targets[rows], bench.labels, folds=bench.protocol.folds)
+        bench.target.check_training(bench.targets[rows], bench.labels, folds=None)
     except DataError as fault:
         raise DataError(
             f"protocol.fractions: {fraction:g} of a training part, {len(rows)} of {len(train)} rows, is too little: "
-            f"{fault}"
+            f"{fault}; take `{fraction:g}` out of protocol.fractions, or start with a larger one"
         ) from None
     return rows
 

@@ -137,6 +137,10 @@ def test_a_class_that_is_absent_is_a_state_of_the_fit(request: pytest.FixtureReq
         assert score.error.startswith(
             "protocol.fractions: 0.01 of a training part, 1 of 40 rows, is too little: the training part"
         )
+        assert score.error.endswith(
+            "give these classes more examples or groups, or drop them; "
+            "take `0.01` out of protocol.fractions, or start with a larger one"
+        )
 
 
 @pytest.mark.parametrize("early", [None, {"patience": 1, "share": 0.3}])
