@@ -20,12 +20,9 @@ class Incumbents:
 
 def trace_incumbents(plan: Plan, history: History) -> Incumbents:
     """Return the curve of every arm's study; a trial that was pruned or failed is no candidate for the best."""
-    trials: dict[str, list[TrialRecord]] = {}
-    for (study, _), record in sorted(history.trials.items()):
-        trials.setdefault(study, []).append(record)
     return Incumbents(
         curves={
-            study.id: _trace(study, trials.get(study.id, [])) for study in plan.studies if study.kind == "arm"
+            study.id: _trace(study, history.of(study.id)) for study in plan.studies if study.kind == "arm"
         }
     )
 
