@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.candidate import Space, count_candidates, resolve_space
@@ -164,7 +164,28 @@ def expand(spec: Spec, survey: Survey) -> Plan:
         if found.modality == facts.modality
         for study in _studies_of(spec, survey, task, backbone)
     ]
-    return Plan(suite=spec.name, survey=survey, studies=tuple(studies))
+    return Plan(suite=spec.name, survey=survey, studies=_share_followers(studies))
+
+
+def _share_followers(studies: Sequence[Study]) -> tuple[Study, ...]:
+    """Return the studies; those of one content are one, after whose search comes all that any of them asks for."""
+    alike: dict[str, list[Study]] = {}
+    for study in studies:
+        alike.setdefault(study.id, []).append(study)
+    return tuple(
+        replace(
+            study,
+            confirm=_join_confirms([each.confirm for each in alike[study.id] if each.confirm is not None]),
+            fractions=tuple(sorted({part for each in alike[study.id] for part in each.fractions})),
+        )
+        for study in studies
+    )
+
+
+def _join_confirms(confirms: Sequence[Confirm]) -> Confirm | None:
+    if not confirms:
+        return None
+    return Confirm(top=max(each.top for each in confirms), repeats=max(each.repeats for each in confirms))
 
 
 def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[Study]:

@@ -36,6 +36,11 @@ def read(*, task: dict[str, Any] | None = None, **keys: Any) -> Spec:
 
 def plan(spec: Spec, **found: Any) -> Study:
     """Return the arm's study where the survey has found something of the folds."""
+    return plan_all(spec, **found)[-1]
+
+
+def plan_all(spec: Spec, **found: Any) -> tuple[Study, ...]:
+    """Return all studies; every task has the same content."""
     facts = TaskFacts(
         digest="d",
         modality="text",
@@ -49,7 +54,7 @@ def plan(spec: Spec, **found: Any) -> Study:
         **found,
     )
     backbones = {"b": BackboneFacts(digest="w", modality="text", blocks=2)}
-    return expand(spec, Survey(tasks={"t": facts}, backbones=backbones)).studies[-1]
+    return expand(spec, Survey(tasks=dict.fromkeys(spec.tasks, facts), backbones=backbones)).studies
 
 
 def test_studies_have_as_many_folds_as_the_data_have_groups() -> None:
@@ -95,3 +100,19 @@ def test_a_task_keeps_the_keys_of_the_suite_where_a_worker_reads_the_spec_again(
     confirm = protocol_of(spec, "t").confirm
     assert confirm is not None
     assert (confirm.top, confirm.repeats) == (3, 1)
+
+
+def test_after_a_search_that_two_tasks_share_comes_what_either_asks_for() -> None:
+    task = WHOLE["tasks"]["t"]
+    curve = task | {"protocol": {"fractions": [0.3, 1], "confirm": {"top": 2, "repeats": 3}}}
+    again = task | {"protocol": {"fractions": [0.1], "confirm": {"top": 4, "repeats": 1}}}
+    spec = read(tasks={"t": task, "curve": curve, "again": again}, baselines=[])
+    plain, *others = plan_all(spec)
+    assert {study.id for study in others} == {plain.id}
+    assert {(study.task, study.fractions) for study in (plain, *others)} == {
+        ("t", (0.1, 0.3)),
+        ("curve", (0.1, 0.3)),
+        ("again", (0.1, 0.3)),
+    }
+    assert plain.confirm is not None
+    assert (plain.confirm.top, plain.confirm.repeats) == (4, 3)

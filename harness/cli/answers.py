@@ -38,6 +38,10 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
             cell.trials.ok < wanted[cell.task, cell.backbone, cell.arm] for cell in ended.comparison.cells
         ):
             return BUDGET_ENDED
+        # Outer folds are scored when the searches have ended: their arms have not failed.
+        nested = {study.task for study in ended.plan.studies if study.outer_fold is not None}
+        if any(cell.score is None and cell.task in nested for cell in ended.comparison.cells):
+            return BUDGET_ENDED
     return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
 
 
@@ -98,10 +102,9 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     for task, facts in plan.survey.tasks.items():
         groups = f" in {facts.groups} groups" if facts.groups is not None else ""
         kinds = f", {len(facts.labels)} classes" if facts.labels else ""
-        lines.append(
-            f" {task}: {facts.examples} examples{groups}{kinds}, {facts.metric}, {_show_splits(plan, task)}"
-        )
-        lines += [f"   {note}" for note in facts.notes]
+        told = f"{task}: {facts.examples} examples{groups}{kinds}, {facts.metric}, {_show_splits(plan, task)}"
+        lines += wrap(told, width)
+        lines += [f"  {line}" for note in facts.notes for line in wrap(note, width - 2)]
     rows = [("cell", "trials", "fits", "known")]
     rows += [_row(studies, prospect, width) for studies in cells.values()]
     total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())

@@ -19,10 +19,15 @@ class Incumbents:
 
 
 def trace_incumbents(plan: Plan, history: History) -> Incumbents:
-    """Return the curve of every arm's study; a trial that was pruned or failed is no candidate for the best."""
+    """Return the curve of every arm's study; a trial that was pruned or failed is no candidate for the best.
+
+    An arm of a nested protocol has a search for each outer fold, and no curve.
+    """
     return Incumbents(
         curves={
-            study.id: _trace(study, history.of(study.id)) for study in plan.studies if study.kind == "arm"
+            study.id: _trace(study, history.of(study.id))
+            for study in plan.studies
+            if study.kind == "arm" and study.outer_fold is None
         }
     )
 

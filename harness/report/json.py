@@ -31,6 +31,7 @@ def render(comparison: Comparison) -> str:
             "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
             "classes": [asdict(table) for table in comparison.classes],
             "budgets": [asdict(budget) for budget in comparison.budgets],
+            "notes": list(comparison.notes),
         }
     )
 
@@ -57,6 +58,8 @@ def _describe_task(task: ComparedTask) -> dict[str, object]:
         "higher_is_better": task.higher_is_better,
         "examples": task.examples,
         "groups": task.groups,
+        "scheme": task.scheme,
+        "folds": task.folds,
     }
 
 

@@ -29,10 +29,8 @@ def render(comparison: Comparison) -> str:
         "depth: frozen blocks.",
         "## Ranking",
         _draw_table(_ranking_rows(comparison)),
-        *(
-            escape(sentence)
-            for sentence in (comparison.ranking.test.sentences if comparison.ranking.test else ())
-        ),
+        *_tell_ranking_test(comparison),
+        *_tell_verdicts(comparison),
         *(part for place in range(len(comparison.tasks)) for part in _draw_task(comparison, place)),
     ]
     if comparison.locked_pairs:
@@ -48,8 +46,6 @@ def render(comparison: Comparison) -> str:
             for line in moves
         ]
         parts += ["## What moves a score", EXPLAINED, _draw_table([head, *rows])]
-    if comparison.verdicts:
-        parts += ["## Verdicts", "\n".join(_tell_verdict(each) for each in comparison.verdicts)]
     if comparison.notes:
         parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in comparison.notes)]
     return "\n\n".join(parts) + "\n"
@@ -58,6 +54,19 @@ def render(comparison: Comparison) -> str:
 def escape(text: str) -> str:
     """Return text on one line that Markdown shows as it is: no markup, no link, no HTML, no mention."""
     return SPECIAL.sub(r"\\\1", sanitise(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def _tell_ranking_test(comparison: Comparison) -> Iterable[str]:
+    sentences = comparison.ranking.test.sentences if comparison.ranking.test else ()
+    if sentences:
+        yield "### Test across tasks"
+        yield from map(escape, sentences)
+
+
+def _tell_verdicts(comparison: Comparison) -> Iterable[str]:
+    if comparison.verdicts:
+        yield "## Verdicts"
+        yield "\n".join(map(_tell_verdict, comparison.verdicts))
 
 
 def _tell_verdict(verdict: Verdict) -> str:
@@ -102,9 +111,7 @@ def _draw_task(comparison: Comparison, place: int) -> Iterable[str]:
     yield f"## {escape(task.name)}"
     yield f"{escape(task.type)}, {task.examples} examples{groups}, {escape(task.metric)} ({direction} is better)"
     yield _draw_table(rows)
-    for block in list_blocks(comparison):
-        if block.task == task and (curves := tabulate_curves(block)):
-            yield from _draw_curves(block, curves)
+    yield from _draw_learning(comparison, task)
     yield from _draw_further(comparison, task)
     yield from _tell_classes(comparison, task)
 
@@ -119,6 +126,7 @@ def _draw_further(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
             entries = (f"{entry.score} {entry.interval}".rstrip() for entry in row.entries)
             return [escape(row.name), *[escape(row.backbone)] * len(several), *entries]
 
+        yield "### Further metrics"
         yield RAW
         head = ["arm", *several, *map(escape, table.heads)]
         yield _draw_table([head, *map(write, (*table.arms, *table.baselines))])
@@ -126,9 +134,10 @@ def _draw_further(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
 
 def _tell_classes(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
     """Return a sentence for each backbone: what the best arm most often takes for what."""
-    for table in comparison.classes:
-        if table.task != task.name:
-            continue
+    tables = [table for table in comparison.classes if table.task == task.name]
+    if tables:
+        yield "### Classes"
+    for table in tables:
         on = f" on {escape(table.backbone)}" if has_several_backbones(comparison) else ""
         pairs = [
             f"“{escape(pair.target)}” for “{escape(pair.predicted)}” ({pair.count} of {pair.support})"
@@ -136,6 +145,16 @@ def _tell_classes(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
         ]
         told = f"most often takes {', '.join(pairs)}" if pairs else "takes no class for another"
         yield f"The best arm, {escape(table.arm)}{on}, {told}."
+
+
+def _draw_learning(comparison: Comparison, task: ComparedTask) -> Iterable[str]:
+    blocks = [block for block in list_blocks(comparison) if block.task == task]
+    drawn = [
+        part for block in blocks if (curves := tabulate_curves(block)) for part in _draw_curves(block, curves)
+    ]
+    if drawn:
+        yield "### Learning curve"
+        yield from drawn
 
 
 def _draw_curves(block: Block, curves: CurveTable) -> Iterable[str]:
@@ -149,7 +168,7 @@ def _draw_curves(block: Block, curves: CurveTable) -> Iterable[str]:
             for point in points
         )
         rows.append([escape(cell.arm), *shown])
-    yield f"Learning curve of {escape(block.name)}: mean over folds with a part of the training rows, not corrected"
+    yield f"{escape(block.name)}: mean over folds with a part of the training rows, not corrected"
     yield _draw_table(rows)
 
 

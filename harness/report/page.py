@@ -90,23 +90,23 @@ class Page:
     across: tuple[str, ...]  # sentences on the test over tasks
     critical: tuple[Plot, ...]  # its diagram; empty: it has no power
     backbones: tuple[tuple[str, RankTable], ...]
-    matrices: tuple[Matrix, ...]
-    locked: tuple[LockedLine, ...]
     questions: tuple[str, ...]
     verdicts: tuple[VerdictLine, ...]
+    matrices: tuple[Matrix, ...]
+    locked: tuple[LockedLine, ...]
+    further: tuple[FurtherTable, ...]
+    classes: tuple[ClassView, ...]
     legend: tuple[Style, ...]
     depths: tuple[Plot, ...]
-    gaps: tuple[Plot, ...]
-    optimism: tuple[Plot, ...]
-    learning: tuple[Plot, ...]
-    incumbents: tuple[Plot, ...]
-    importance: tuple[Plot, ...]
     banded: bool  # an arm tried several depths
+    learning: tuple[Plot, ...]
+    gaps: tuple[Plot, ...]
     tested: bool  # a locked test was opened
     moves: tuple[MoveLine, ...]
     moves_explained: str
-    classes: tuple[ClassView, ...]
-    further: tuple[FurtherTable, ...]
+    optimism: tuple[Plot, ...]
+    incumbents: tuple[Plot, ...]
+    importance: tuple[Plot, ...]
     troubles: tuple[Cell, ...]
     notes: tuple[str, ...]
     provenance: Provenance | None
@@ -129,25 +129,25 @@ def lay_out_page(comparison: Comparison, provenance: Provenance | None, incumben
             (modality, _show_ranking(ranking, {}, "block"))
             for modality, ranking in comparison.backbones.items()
         ),
-        matrices=tuple(list_matrices(comparison, most=COLUMNS - several)),
-        locked=list_locked(comparison),
         questions=questions,
         verdicts=_answer(questions, comparison.verdicts, several=several),
+        matrices=tuple(list_matrices(comparison, most=COLUMNS - several)),
+        locked=list_locked(comparison),
+        further=tuple(list_further(comparison, most=COLUMNS - several)),
+        classes=view_classes(comparison),
         legend=tuple(styles.values()),
         depths=_list_plots((block, draw_depths(block, styles)) for block in blocks),
-        gaps=_list_plots(draw_gaps(blocks, styles)),
-        optimism=_list_plots(draw_optimism(blocks, styles)),
-        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
-        incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
-        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
         banded=any(len(cell.depths) > 1 for cell in comparison.cells),
+        learning=_list_plots((block, draw_fractions(block, styles)) for block in blocks),
+        gaps=_list_plots(draw_gaps(blocks, styles)),
         tested=any(cell.kind == "arm" and cell.test_gap is not None for cell in comparison.cells),
         moves=list_moves(blocks),
         moves_explained=EXPLAINED,
-        classes=view_classes(comparison),
-        further=tuple(list_further(comparison, most=COLUMNS - several)),
+        optimism=_list_plots(draw_optimism(blocks, styles)),
+        incumbents=_list_plots((block, draw_incumbents(block, incumbents, styles)) for block in blocks),
+        importance=_list_plots((block, draw_importance(block, styles)) for block in blocks),
         troubles=_list_troubles(comparison),
-        notes=tuple(dict.fromkeys((*comparison.notes, *comparison.ranking.notes))),
+        notes=comparison.notes,
         provenance=provenance,
     )
 

@@ -39,9 +39,9 @@ def render(comparison: Comparison, *, width: int = 80, next_step: str = SAME_COM
         *_tell_title(comparison, width),
         *table,
         *baselines,
-        *_tell_tests(comparison, width),
         *_tell_tiers(comparison.ranking, width),
         *_tell_ranking_test(comparison.ranking, width),
+        *_tell_locked(comparison, width),
         *_tell_learning(comparison, width),
         *_tell_verdicts(comparison, width),
         *_tell_notes(comparison, width),
@@ -170,7 +170,7 @@ def _tell_ranking_test(ranking: Ranking, width: int) -> list[str]:
     return [line for sentence in sentences for line in wrap(sanitise(sentence), width)]
 
 
-def _tell_tests(comparison: Comparison, width: int) -> list[str]:
+def _tell_locked(comparison: Comparison, width: int) -> list[str]:
     """Return the scores on what was locked away, for each arm and baseline in the order of the tasks."""
     told = []
     for row in (*arrange_arms(comparison), *arrange_baselines(comparison)):

@@ -157,6 +157,8 @@ def _protocol(found: Found) -> Iterator[str]:
     few = len(found.examples) <= SMALL
     why = "5 give steadier scores, and take longer" if found.folds < 5 else "each example is held out once"
     yield f"protocol: {{folds: {found.folds}}}  # {why}"
+    yield "#   {..., confirm: {top: 3, repeats: 2}} fits the best three of each arm again before one of them wins;"
+    yield "#   {..., test: 0.2} locks a fifth away, on which each winner is scored once"
     trials = 10 if few else 6
     yield f"search: {{trials: {trials}}}  # candidates for each arm; raise it and run again: only new ones are trained"
     yield '# budget: {hours: 8}  # or {finish_by: "07:00"}: what is finished by then is compared'

@@ -215,6 +215,15 @@ def _check_nested(spec: Spec) -> Iterator[Problem]:
             yield Problem(
                 path, f"{dotted(path)} has no meaning in a nested protocol: leave it out", at_key=True
             )
+    for name, task in spec.tasks.items():
+        own = task.protocol is not None and task.protocol.nested is not None
+        if own and spec.protocol.scheme != "kfold":
+            here = ("tasks", name, "protocol", "nested")
+            yield Problem(
+                here,
+                f"{dotted(here)}: folds of the suite's '{spec.protocol.scheme}' cannot be nested",
+                at_key=True,
+            )
 
 
 def _repeated(words: Sequence[str]) -> list[str]:

@@ -99,9 +99,9 @@ class Protocol(Keys):
     part, such as `[0.1, 0.3, 1]`, rising; 1 is what was searched on and need not be given. No part of a cell's
     identity: it can be added to a finished suite."""
     nested: Nested | None = None
-    """Nested cross-validation in place of `folds`, `repeats`, `test` and `confirm`: a full search for every outer fold,
-    whose winner is scored on that fold. It compares procedures with all of their tuning, takes `outer` times the fits,
-    and leaves no single model to export."""
+    """Nested cross-validation in place of all other keys but `stratify`, the suite's too where a task is nested: a full
+    search for every outer fold, whose winner is scored on that fold. It compares procedures with all of their tuning,
+    takes `outer` times the fits, and leaves no single model to export."""
 
 
 class TaskOptions(Keys):

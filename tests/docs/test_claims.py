@@ -153,6 +153,11 @@ def test_the_keys_of_the_table_are_those_that_the_page_lists(finished: Path) -> 
     assert cells == set(table["cells"][0])
 
 
+def test_every_exit_code_has_one_row() -> None:
+    codes = re.findall(r"^\| (\d+) \|", _section("Exit codes"), re.M)
+    assert codes == ["0", "1", "2", "3", "4", "5", "70", "130", "143"]
+
+
 def _section(heading: str) -> str:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,23 @@ def test_the_correlated_bayesian_t_is_baycomps(seed: int) -> None:
         pytest.approx(equivalent, abs=1e-9),
         pytest.approx(better, abs=1e-9),
     )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(stats.bayesian_sign, "SignTest"), (stats.bayesian_signed_rank, "SignedRankTest")],
+)
+def test_beliefs_over_data_sets_are_baycomps(ours: Any, theirs: str, seed: int) -> None:
+    baycomp = pytest.importorskip("baycomp")
+    rng = np.random.default_rng(seed)
+    first = rng.normal(0.8, 0.02, size=12)
+    second = first - rng.normal(0.01, 0.02, size=12)
+    better, equivalent, worse = getattr(baycomp, theirs).probs(first, second, rope=0.01, random_state=seed)
+    found = ours(first - second, rope=0.01)
+    # Both draw 50,000 times: four standard errors of a difference of two shares.
+    expected = (worse, equivalent, better)
+    assert (found.worse, found.equivalent, found.better) == pytest.approx(expected, abs=0.013)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -117,3 +117,26 @@ def test_mcnemar_on_agrestis_approval_ratings() -> None:
 
 def test_holms_example_by_hand() -> None:
     assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_beliefs_follow_from_counts_where_no_data_set_is_within_the_rope() -> None:
+    # Two shares with 1 + 3 data sets: the sign's posterior is Beta(3, 1) of better against no difference.
+    found = stats.bayesian_sign([0.1, 0.2, 0.3], rope=0.01, draws=200_000)
+    assert found.worse == 0
+    assert found.better == pytest.approx(1 - 0.5**3, abs=0.004)  # P(Beta(3, 1) > 1/2)
+    assert found.better + found.equivalent == pytest.approx(1)
+
+
+def test_beliefs_turn_round_with_the_sign() -> None:
+    values = [0.1, -0.02, 0.3, 0.05, 0.0]
+    for believe in (stats.bayesian_sign, stats.bayesian_signed_rank):
+        found, turned = believe(values, rope=0.01), believe([-value for value in values], rope=0.01)
+        assert found.better == pytest.approx(turned.worse, abs=0.01)
+        assert found.equivalent == pytest.approx(turned.equivalent, abs=0.01)
+
+
+def test_beliefs_need_finite_differences() -> None:
+    with pytest.raises(ValueError, match="finite difference"):
+        stats.bayesian_sign([], rope=0.01)
+    with pytest.raises(ValueError, match="rope"):
+        stats.bayesian_signed_rank([0.1], rope=-1)

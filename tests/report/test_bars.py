@@ -41,12 +41,13 @@ def test_what_was_not_weighed_is_not_drawn(whole: Comparison) -> None:
     assert draw_importance(list_blocks(nothing)[0], styles) is None
 
 
-def test_the_page_has_the_section_only_where_an_arm_was_weighed(whole: Comparison) -> None:
-    assert 'id="importance"' not in html.render(whole)
+def test_the_page_tells_of_importance_only_where_an_arm_was_weighed(whole: Comparison) -> None:
+    assert "Importance" not in html.render(whole)
     page = html.render(weigh(whole))
-    assert page.count('id="importance"') == 1
-    assert page.count('href="#importance"') == 1
-    assert "depth · 12 trials" in page
+    search = page.partition('<section id="search">')[2].partition("</section>")[0]
+    assert search.count("<h3>Importance</h3>") == page.count("Importance") == 1
+    assert "depth · 12 trials" in search
+    assert page.count('href="#search"') == 1  # though it has no curves of the search
 
 
 def test_a_value_cannot_become_markup(whole: Comparison) -> None:

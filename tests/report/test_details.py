@@ -180,13 +180,14 @@ def test_markdown_has_a_table_of_further_metrics_and_says_that_they_are_raw(deta
     assert "| arm | accuracy ↑ | log-loss ↓ |" in text
     assert "| full | .750 [.70,.80] | 1.50 |" in text
     assert "| probe | .750 [.70,.80] | 1.50 |" in text
-    assert text.count("Further metrics") == 1
+    assert text.count("### Further metrics\n\nFurther metrics of") == text.count("Further metrics of") == 1
 
 
 def test_markdown_names_the_most_confused_classes(detailed: Comparison) -> None:
     text = markdown.render(detailed)
     told = "most often takes “eel” for “cat” (5 of 5), “cat” for “dog” (2 of 10), “dog” for “cat” (1 of 4)."
-    assert f"The best arm, full, {told}" in text
+    assert f"### Classes\n\nThe best arm, full, {told}" in text
+    assert text.count("### Classes") == 1  # the other tasks have none
     right = replace(detailed, classes=(tabulate(counts=((8, 0, 0), (0, 3, 0), (0, 0, 5))),))
     assert "The best arm, full, takes no class for another." in markdown.render(right)
 
@@ -212,9 +213,9 @@ def test_latex_has_a_table_of_further_metrics(detailed: Comparison, whole: Compa
 def test_a_page_shows_every_detail_in_its_section(detailed: Comparison) -> None:
     texts = {name: " ".join(text.split()) for name, text in Reader(html.render(detailed)).texts.items()}
     assert "reviews full .550 .400 .141 .173 2 × 2 × 2" in texts["moves"]
-    assert "Further metrics" in texts["tasks"]
-    assert "full .750 [.70,.80] 1.50" in texts["tasks"]
-    assert "raw: not corrected" in texts["tasks"]
+    assert "Further metrics" in texts["scores"]
+    assert "full .750 [.70,.80] 1.50" in texts["scores"]
+    assert "raw: not corrected" in texts["scores"]
     assert "1 cat 10 .50 .80 [.25,.75] –" in texts["classes"]
     assert "1 cat 8 2 0 2 dog 1 3 0 3 eel 5 0 0" in texts["classes"]
     assert "Hollow: how much better the trial scored on the validation folds" in texts["gap"]

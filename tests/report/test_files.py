@@ -47,7 +47,7 @@ def test_table_json_has_every_key_of_its_schema(holed: Comparison) -> None:
     assert set(table) == {
         *("schema_version", "suite", "protocol", "tasks", "cells", "ranking", "backbones", "verdicts"),
         "classes",
-        *("ranking_test", "budgets"),
+        *("ranking_test", "budgets", "notes"),
     }
     assert table["schema_version"] == 1
     assert all(set(cell) == CELL for cell in table["cells"])
@@ -59,11 +59,15 @@ def test_table_json_has_every_key_of_its_schema(holed: Comparison) -> None:
         "higher_is_better": True,
         "examples": 600,
         "groups": None,
+        "scheme": "kfold",
+        "folds": 3,
     }
     assert set(table["ranking"][0]) == {
         *("arm", "mean_rank", "low", "high", "tier", "p_best", "wins", "ties", "losses"),
     }
     assert table["protocol"]["folds"] == 3
+    assert table["notes"] == list(holed.notes)
+    assert "The ledger lost 1 line." in table["notes"]
 
 
 def test_a_missing_cell_is_there_without_a_score_and_with_its_reason(holed: Comparison) -> None:
@@ -129,6 +133,11 @@ def test_markdown_shows_ranking_cells_and_notes(holed: Comparison) -> None:
     assert "- The ledger lost 1 line." in text
 
 
+def test_markdown_answers_before_it_goes_into_tasks(holed: Comparison) -> None:
+    headings = re.findall(r"^## (.+)$", markdown.render(holed), re.M)
+    assert headings == ["Ranking", "Verdicts", "reviews", "tickets", "intents", "Notes"]
+
+
 def test_markdown_names_backbones_where_there_are_several(whole: Comparison) -> None:
     other = tuple(replace(cell, backbone="bert") for cell in whole.cells)
     rows = tuple(replace(row, low=1.0, high=2.0) for row in whole.ranking.rows)
@@ -143,7 +152,8 @@ def test_no_name_breaks_a_markdown_table_or_becomes_markup(hostile: tuple[str, C
     inside = [part.type for token in tokens for part in token.children or ()]
     assert set(inside) <= {"text", "text_special"}
     kinds = Counter(token.type for token in tokens)
-    assert kinds["heading_open"] == 7  # the suite, the ranking, three tasks, the verdicts and the notes
+    # The suite, the ranking and its test, the verdicts, three tasks with their classes, and the notes.
+    assert kinds["heading_open"] == 11
     assert kinds["table_open"] == 4
     assert kinds["bullet_list_open"] == 2
     assert kinds["list_item_open"] == 1 + len(hostile[1].verdicts)

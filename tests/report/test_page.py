@@ -26,12 +26,12 @@ from tests.judge import made_up
 
 SECTIONS = [
     "ranking",
-    "scores",
     "verdicts",
+    "scores",
+    "classes",
     "depth",
     "gap",
     "optimism",
-    "classes",
     "troubles",
     "tasks",
     "notes",
@@ -157,10 +157,26 @@ def test_a_page_asks_for_nothing_and_runs_nothing(page: str) -> None:
 
 def test_a_page_has_every_section_in_its_order(page: str, holed: Comparison) -> None:
     ids = [section["id"] for section in Reader(page).all("section")]
-    assert ids == [*SECTIONS[:6], "search", *SECTIONS[6:], "provenance"]
+    assert ids == [*SECTIONS[:7], "search", *SECTIONS[7:], "provenance"]
     assert [section["id"] for section in Reader(html.render(holed)).all("section")] == SECTIONS
     links = [link["href"] for link in Reader(page).all("a")]
     assert links == [f"#{name}" for name in ids]
+
+
+def test_a_link_to_a_section_has_the_first_words_of_its_heading(page: str) -> None:
+    links = dict(re.findall(r'<a href="#(\w+)">([^<]+)</a>', page))
+    headings = dict(re.findall(r'<section id="(\w+)"[^>]*>\n<h2>([^<]+)</h2>', page))
+    assert list(links) == list(headings)
+    for name, heading in headings.items():
+        assert f"{heading} ".startswith(f"{links[name]} "), f"{links[name]}: {heading}"
+
+
+def test_a_note_of_the_ranking_is_not_said_again(holed: Comparison) -> None:
+    ranking = replace(holed.ranking, notes=("Ranks rest on 2 tasks.",))
+    page = html.render(replace(holed, ranking=ranking, notes=("One.", "Ranks rest on 2 tasks.")))
+    assert re.findall(r"<li>([^<]+)</li>", page.partition('<section id="notes"')[2]) == [
+        *("One.", "Ranks rest on 2 tasks."),
+    ]
 
 
 def test_all_ids_differ_and_all_references_lead_somewhere(page: str) -> None:

@@ -249,3 +249,18 @@ def test_no_name_moves_the_cursor(hostile: tuple[str, Comparison], width: int) -
     text = terminal.render(hostile[1], width=width)
     odd = {letter for letter in text if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert odd == {"\n"}
+
+
+def test_the_locked_test_follows_the_test_across_tasks(whole: Comparison) -> None:
+    cells = tuple(replace(cell, test_score=0.5, test_low=0.4, test_high=0.6) for cell in whole.cells)
+    lines = terminal.render(replace(whole, cells=cells), width=80).splitlines()
+    starts = [
+        next(place for place, line in enumerate(lines) if line.startswith(start))
+        for start in (
+            " tiers",
+            " No test across tasks",
+            " locked test: depth .500 [.40,.60]",
+            " does fine-tuning",
+        )
+    ]
+    assert starts == sorted(starts)

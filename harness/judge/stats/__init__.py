@@ -1,5 +1,6 @@
 """The formulas of judging, on numbers alone, each with its paper."""
 
+from harness.judge.stats.bayes import bayesian_sign, bayesian_signed_rank
 from harness.judge.stats.bbc import (
     BBC,
     Difference,
@@ -57,6 +58,8 @@ __all__ = [
     "SignedRanks",
     "TTest",
     "bag_metric",
+    "bayesian_sign",
+    "bayesian_signed_rank",
     "bbc_cv",
     "bbc_cv_metric",
     "bootstrap_difference",
