@@ -89,8 +89,7 @@ def _weigh(study: Study, trials: list[TrialRecord]) -> tuple[tuple[str, float], 
 
 
 def _list_scored(study: Study, history: History) -> list[TrialRecord]:
-    records = (history.trials[key] for key in sorted(history.trials) if key[0] == study.id)
-    return [record for record in records if math.isfinite(_score(study, record))]
+    return [record for record in history.of(study.id) if math.isfinite(_score(study, record))]
 
 
 def _score(study: Study, record: TrialRecord) -> float:

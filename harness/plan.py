@@ -190,7 +190,6 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     bench = _identify_bench(spec, survey, task, backbone)
 
     def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
-        distinct = count_candidates(space) if space else 1
         return Study(
             id=_digest([bench, kind, part] if outer_fold is None else [bench, kind, part, outer_fold]),
             task=task,
@@ -198,7 +197,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
             arm=arm,
             kind=kind,
             space=space,
-            trials=int(min(spec.search.trials, distinct)) if math.isfinite(distinct) else spec.search.trials,
+            trials=_count_trials(space, spec.search.trials),
             repeats=protocol.repeats,
             folds=count_folds_of(spec, survey, task),
             part_ratio=facts.part_ratio,
@@ -213,8 +212,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     search = spec.search.model_dump(exclude={"trials"})
 
     def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
-        part = [_describe_arm(arm), search]
-        return study(name, kind, resolve_space(arm, found.blocks), part, outer_fold)
+        return study(name, kind, resolve_space(arm, found.blocks), [_describe_arm(arm), search], outer_fold)
 
     outer = list_outer(protocol)
     scratch = make_scratch(spec.arms, found.blocks)
@@ -226,6 +224,12 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
         for fold in outer
     ]
     return beside + [search_arm(name, "arm", arm, fold) for name, arm in spec.arms.items() for fold in outer]
+
+
+def _count_trials(space: Space | None, wanted: int) -> int:
+    """Return how many trials a study asks: no more than there are candidates."""
+    distinct = count_candidates(space) if space else 1
+    return int(min(wanted, distinct)) if math.isfinite(distinct) else wanted
 
 
 def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:

@@ -165,7 +165,7 @@ def test_workers_know_the_plugins_of_their_driver(folder: Path, spec: Path, tiny
     plugins.add_folder(folder)
     from harness.assets.progress import SILENCE
     from harness.spec.load import load_spec
-    from harness.suite import open_source
+    from harness.supply import open_source
 
     source = open_source(
         load_spec(spec, allowed=[tiny_bert]), base=spec.parent, offline=True, progress=SILENCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ from harness.cli.app import (
     open_screen,
     read_spec,
 )
+
+if TYPE_CHECKING:
+    from harness.report.console import Terminal
+    from harness.suite import Run
 
 Workers = Annotated[
     int | None,
@@ -109,10 +113,8 @@ def run(
     json: Json = False,
 ) -> int:
     """Run a suite and print its comparison; the same command resumes what was interrupted, or adds trials."""
-    from harness.cli.answers import judge_exit, show_ending
+    from harness.cli.answers import judge_exit
     from harness.cli.progress import Interrupts, watch_run
-    from harness.report import json as report_json
-    from harness.report import terminal
     from harness.suite import run_suite
 
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
@@ -130,13 +132,22 @@ def run(
             stop=interrupts.asked,
             watch=watch,
         )
+    _print_run(ended, screen, json=json)
+    return judge_exit(ended, spec, interrupts)
+
+
+def _print_run(ended: Run, screen: Terminal, *, json: bool) -> None:
+    """Print the comparison of a run that ended, and say what was wrong with its ledger."""
+    from harness.cli.answers import show_ending
+    from harness.report import json as report_json
+    from harness.report import terminal
+
     if json:
         typer.echo(report_json.render(ended.comparison), nl=False)
     else:
         screen.print(terminal.render(ended.comparison, width=screen.width, next_step=show_ending(ended)))
     for sentence in ended.damage:
         screen.say(sentence)
-    return judge_exit(ended, spec, interrupts)
 
 
 @app.command()
@@ -154,7 +165,7 @@ def rank(
     from harness.judge.standings import rank_scores
     from harness.report import json as report_json
     from harness.report import standings, terminal
-    from harness.suite import find_run, rank_run
+    from harness.runs import find_run, rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -183,7 +194,7 @@ def compare(
 ) -> int:
     """Compare two runs cell by cell on the examples that they share; exit code 1 if any cell has regressed."""
     from harness.report import changes as report_changes
-    from harness.suite import compare_runs, find_run
+    from harness.runs import compare_runs, find_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -212,7 +223,7 @@ def report(
     from harness.report import terminal
     from harness.report.figures import write_figures
     from harness.report.write import FILES
-    from harness.suite import find_run, report_run
+    from harness.runs import find_run, report_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -250,7 +261,7 @@ def export(
 ) -> int:
     """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
     from harness.cli.answers import describe_export, show_export
-    from harness.suite import export_model, find_run
+    from harness.runs import export_model, find_run
 
     know_plugins(plugins)
     exported = export_model(

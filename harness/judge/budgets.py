@@ -28,7 +28,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The arms of one task and backbone that were not given the same; `unequal`: not because one is exhausted."""
+    """The arms and controls of one task and backbone that were not given the same.
+
+    `unequal`: not because one is exhausted.
+    """
 
     task: str
     backbone: str
@@ -47,7 +50,7 @@ def weigh_budgets(
     """
     blocks: dict[tuple[str, str], dict[str, list[Study]]] = defaultdict(lambda: defaultdict(list))
     for study in studies:
-        if study.kind == "arm" and trials.get(study.id):
+        if study.kind != "baseline" and trials.get(study.id):
             blocks[study.task, study.backbone][study.arm].append(study)
     found = [
         _weigh(task, backbone, [_share(searches, trials, asked=asked) for searches in arms.values()])

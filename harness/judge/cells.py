@@ -23,7 +23,7 @@ from harness.judge.tested import add_test, bootstrap
 from harness.judge.whole import Whole, fill_unknown, find_whole, keep_finite, mean_known
 from harness.plan import Study
 from harness.record.history import TrialRecord
-from harness.record.means import mean_score
+from harness.record.means import mean_score, order_trial
 
 
 def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | None, read: Read) -> Cell:
@@ -40,7 +40,8 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
     )
     if not whole:
         return replace(cell, note=_explain_missing(study, trials))
-    whole.sort(key=lambda trial: _preference(trial, higher_is_better=study.higher_is_better))
+    upward = study.higher_is_better
+    whole.sort(key=lambda trial: order_trial(trial.record.trial, trial.folds, higher_is_better=upward))
     scored = add_further(_score(cell, whole, study, measure, read), measure)
     curved = _add_curve(scored, trials, study)
     detailed = replace(curved, depths=score_depths(whole, study), components=find_components(whole, study))
@@ -67,17 +68,6 @@ def _add_curve(cell: Cell, trials: Sequence[TrialRecord], study: Study) -> Cell:
     if curve is None:
         return cell
     return replace(cell, learning_curve=curve, note="; ".join(filter(None, (cell.note, curve.note))))
-
-
-def _preference(trial: Whole, *, higher_is_better: bool) -> tuple[int, float, float, int]:
-    """Return what orders trials, best first: defined folds, score, fewer trainable parameters, lower number.
-
-    A trial whose metric is undefined on a fold, where another's is not, is not compared on the folds it chose.
-    """
-    badness = -trial.mean if higher_is_better else trial.mean
-    parameters = math.inf if trial.parameters is None else trial.parameters
-    # Twelve digits, so that the noise of summing breaks no tie.
-    return (-len(trial.scores), float(f"{badness:.12g}"), parameters, trial.record.trial)
 
 
 def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Study, measure: Measure) -> Cell:

@@ -17,7 +17,7 @@ from harness.judge.evidence import ENOUGH_SHARED, Evidence, Measure, share_rows,
 from harness.judge.pairs import find_rope
 from harness.judge.stats import bootstrap_difference
 from harness.plan import TaskFacts
-from harness.spec.options import TaskOptions
+from harness.spec.options import Protocol, TaskOptions
 
 QUESTION: Final = "does the split leak?"
 
@@ -36,12 +36,21 @@ class _Both:
     rope: float
 
 
-def name_substance(facts: TaskFacts, options: TaskOptions) -> str:
-    """Return what two tasks share that differ in nothing but ids, groups and protocol; empty where it is not known."""
+def name_substance(facts: TaskFacts, options: TaskOptions, protocol: Protocol) -> str:
+    """Return what two tasks share that differ in nothing but ids, groups and which rows share a fold; empty: not known.
+
+    What a score owes to more repeats, to a locked test or to nesting must not count as a leak.
+    """
     if not facts.content:
         return ""
     own = options.model_dump(mode="json", exclude=set(TaskOptions.model_fields) - {"type"})
-    return json.dumps([facts.content, facts.metric, own], sort_keys=True)
+    splits = [
+        facts.fold_count or protocol.folds,
+        protocol.repeats,
+        protocol.test,
+        protocol.nested is not None,
+    ]
+    return json.dumps([facts.content, facts.metric, own, splits], sort_keys=True)
 
 
 def find_leaks(
@@ -68,7 +77,8 @@ def _match(tasks: Sequence[ComparedTask]) -> Iterator[tuple[ComparedTask, Compar
     """Yield pairs of tasks that ask one question of the same examples, mixed in the first, grouped in the second."""
     for mixed, grouped in permutations(tasks, 2):
         same = mixed.substance and mixed.substance == grouped.substance
-        if same and _is_loose(mixed) and not _is_loose(grouped):
+        dealt = mixed.scheme == "kfold" and grouped.scheme != "temporal"
+        if same and dealt and _is_loose(mixed) and not _is_loose(grouped):
             yield mixed, grouped
 
 

@@ -45,7 +45,9 @@ def trace_learning(study: Study, record: TrialRecord) -> LearningCurve | None:
         return None
     whole = [fold for fold in record.folds if fold.repeat == 0]
     reduced = [fold for fold in record.reduced if fold.fraction in study.fractions]
-    ratio = _find_ratio(whole, reduced, study)
+    # Of the whole training parts at every fraction: the ratio stands for how much folds depend on each other by the rows
+    # that they share, and fitting on a part of these makes them share less.
+    ratio = study.test_over_train
     parts = {
         fraction: [fold for fold in reduced if fold.fraction == fraction] for fraction in study.fractions
     }
@@ -65,18 +67,6 @@ def measure_gain(curve: LearningCurve, *, higher_is_better: bool) -> TTest | Non
     sign = 1 if higher_is_better else -1
     gains = [sign * (more - less) for more, less in zip(last.fold_scores, before.fold_scores, strict=True)]
     return _test(gains, curve.test_over_train)
-
-
-def _find_ratio(whole: Sequence[FoldScore], reduced: Sequence[FoldScore], study: Study) -> float:
-    """Return n_test/n_train as the folds have it, of their whole training parts at every fraction.
-
-    The ratio of Nadeau & Bengio (2003) stands for how much the folds depend on each other, by the examples that they
-    share. Fitting on a part of the rows makes them share less, not more: n_test over the few rows of a fraction would
-    give intervals several times too wide.
-    """
-    train = mean_known([fold.n_train for fold in whole])
-    valid = mean_known([fold.n_valid for fold in (*whole, *reduced) if fold.n_valid])
-    return valid / train if train and valid else 1 / (study.folds - 1)
 
 
 def _average(folds: Sequence[FoldScore], ratio: float, study: Study) -> CurvePoint | None:

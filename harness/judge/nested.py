@@ -39,7 +39,7 @@ def build_nested_cell(
     winners = [find_tested(trials.get(search.study, ()), search.trial) for search in searches]
     tests = [record.test for record in winners if record is not None and record.test is not None]
     if len(tests) < len(studies):
-        return replace(cell, note=_explain_missing(len(tests), searches))
+        return replace(cell, note=_explain_missing(len(tests), searches, trials))
     if measure is None:
         return replace(cell, note="this process does not know its metric: give the run's --plugins")
     told = [record for record in winners if record is not None]
@@ -48,8 +48,8 @@ def build_nested_cell(
     if evidence is None:
         return replace(cell, note="its predictions cannot be read")
     bagged = run_bags(evidence, measure, evidence.predictions, higher_is_better=studies[0].higher_is_better)
-    described = _describe(cell, told, tests, studies[0])
-    scored = replace(_score(described, searches, bagged, studies[0]), evidence=evidence)
+    described = replace(_describe(cell, told, tests, studies[0]), note=_remark(searches, told))
+    scored = replace(_score(described, told, searches, bagged, studies[0]), evidence=evidence)
     return add_further(scored, measure)
 
 
@@ -71,10 +71,27 @@ def _sum_up(searches: Sequence[Cell]) -> Cell:
     )
 
 
-def _explain_missing(scored: int, searches: Sequence[Cell]) -> str:
-    missing = next((search.note for search in searches if search.score is None), "")
-    because = f": {missing}" if missing else ""
-    return f"{scored} of {len(searches)} outer folds are scored{because}"
+def _explain_missing(
+    scored: int, searches: Sequence[Cell], trials: Mapping[str, Sequence[TrialRecord]]
+) -> str:
+    """Say how many outer folds are scored and why no more: a search or a fit that failed, or the budget ended."""
+    tests = [record.test for search in searches for record in trials.get(search.study, ()) if record.test]
+    reasons = [test.error or test.state for test in tests if test.state != "ok"]
+    reasons += [search.note for search in searches if search.score is None and search.note]
+    because = reasons[0] if reasons else "the same command scores the others when all searches have ended"
+    return f"{scored} of {len(searches)} outer folds are scored: {because}"
+
+
+def _remark(searches: Sequence[Cell], winners: Sequence[TrialRecord]) -> str:
+    """Return what a reader of the score must know: what the winners freeze, and whether they are the winners still."""
+    depths = [record.candidate.freeze_depth for record in winners if record.candidate is not None]
+    former = sum(record.trial != search.trial for search, record in zip(searches, winners, strict=True))
+    told = [f"the winners of the outer folds freeze {', '.join(map(str, depths))} blocks"] if depths else []
+    if former:
+        told.append(
+            f"{former} of {len(searches)} outer folds were scored by a former winner: --reopen-test scores the new one"
+        )
+    return "; ".join(told)
 
 
 def _describe(cell: Cell, winners: Sequence[TrialRecord], tests: Sequence[FoldScore], study: Study) -> Cell:
@@ -87,7 +104,6 @@ def _describe(cell: Cell, winners: Sequence[TrialRecord], tests: Sequence[FoldSc
     depths = [record.candidate.freeze_depth for record in winners if record.candidate is not None]
     counts = [test.trainable_parameters for test in tests if test.trainable_parameters is not None]
     known = [score for score in scores if math.isfinite(score)]
-    told = f"the winners of the outer folds freeze {', '.join(map(str, depths))} blocks" if depths else ""
     return replace(
         cell,
         train_score=mean_known([test.train_score for test in tests]),
@@ -98,17 +114,19 @@ def _describe(cell: Cell, winners: Sequence[TrialRecord], tests: Sequence[FoldSc
         depth=median_low(depths) if depths else None,
         trainable_parameters=median_low(counts) if counts else None,
         fit_s=mean_known([test.fit_s for test in tests]),
-        note=told,
     )
 
 
-def _score(cell: Cell, searches: Sequence[Cell], pooled: BBC, study: Study) -> Cell:
+def _score(
+    cell: Cell, winners: Sequence[TrialRecord], searches: Sequence[Cell], pooled: BBC, study: Study
+) -> Cell:
     sign = 1 if study.higher_is_better else -1
     interval = summarise_bags(pooled.inside)
     score, raw_best = keep_finite(pooled.raw_best), mean_known([search.raw_best for search in searches])
     # No bag chooses a trial here: each outer fold has its own.
     bagged = Bagged(inside=pooled.inside, outside=pooled.outside, depth=np.full(pooled.inside.shape, -1))
-    trains = cell.depth is not None and cell.depth < cell.blocks
+    depths = [record.candidate.freeze_depth for record in winners if record.candidate is not None]
+    trains = {depth < cell.blocks for depth in depths} or {False}  # a baseline trains none
     return replace(
         cell,
         score=score,
@@ -117,6 +135,7 @@ def _score(cell: Cell, searches: Sequence[Cell], pooled: BBC, study: Study) -> C
         raw_best=raw_best,
         optimism=None if score is None or raw_best is None else sign * (raw_best - score),
         bagged=bagged,
-        frozen=None if trains else bagged,
-        tuned=bagged if trains else None,
+        # Winners that train blocks in some outer folds alone belong to neither side of "does fine-tuning pay?".
+        frozen=bagged if trains == {False} else None,
+        tuned=bagged if trains == {True} else None,
     )

@@ -193,7 +193,7 @@ def _notes(
         )
     else:
         notes.append(
-            f"Intervals of mean ranks are over the examples of these {few}, not over tasks: they say nothing of "
+            f"Intervals of mean ranks are over the examples of {few}, not over tasks: they say nothing of "
             "another task."
         )
     return notes

@@ -43,7 +43,7 @@ def describe_task(plan: Plan, spec: Spec, name: str) -> ComparedTask:
         part_ratio=facts.part_ratio,
         examples=facts.examples,
         groups=facts.groups,
-        substance=name_substance(facts, spec.tasks[name]),
+        substance=name_substance(facts, spec.tasks[name], protocol),
         metrics=tuple(
             FurtherMetric(name=other, higher_is_better=found.HIGHER_IS_BETTER, bounds=found.BOUNDS)
             for other in facts.metrics[1:]

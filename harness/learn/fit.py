@@ -128,6 +128,7 @@ def _run_loop(
     # Fused: 0.83 of the CPU time of a fit at depth 0 of 23 M parameters, against torch's own choice.
     optimizer = torch.optim.AdamW(groups, fused=True)
     steps = count_steps(len(rows), candidate.batch_size, candidate.epochs)
+    weights = _weigh_classes(bench, candidate, rows)
 
     def set_modes() -> None:
         model.train()
@@ -138,12 +139,7 @@ def _run_loop(
     return train(
         set_modes,
         run,
-        partial(
-            _compute_loss,
-            bench,
-            smoothing=candidate.label_smoothing,
-            class_weights=_weigh_classes(bench, candidate, rows),
-        ),
+        partial(_compute_loss, bench, smoothing=candidate.label_smoothing, class_weights=weights),
         optimizer,
         build_schedule(optimizer, candidate, steps=steps),
         rows=rows,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from harness.errors import DataError
 from harness.examples import Examples
 from harness.learn.kin import Kin
 from harness.learn.schemes import chain_forward, leave_groups_out, open_declared, open_oldest
-from harness.learn.seeds import Purpose, derive_seed
+from harness.learn.seeds import Purpose, derive_seed, hash_name
 from harness.spec.options import Protocol
 
 TEST_PARTS = 20  # the share that is locked away is a number of these
@@ -132,7 +131,7 @@ def split_folds(
     first: dict[int, str] = {}
     for name, group in sorted(zip(ids, groups.tolist(), strict=True)):
         first.setdefault(group, name)
-    order = sorted(first, key=lambda group: (-counts[group].sum(), _hash(seed, first[group])))
+    order = sorted(first, key=lambda group: (-counts[group].sum(), hash_name(seed, first[group])))
     totals = np.maximum(counts.sum(axis=0), 1)  # a label may have no row here
     filled = np.zeros((folds, counts.shape[1]))
     place = np.zeros(len(counts), dtype=np.int64)
@@ -149,7 +148,3 @@ def _check(counts: np.ndarray, folds: int) -> None:
     if len(counts) < folds:
         advice = f"use at most {len(counts)} folds" if len(counts) > 1 else "give more groups"
         raise DataError(f"{len(counts)} groups cannot make {folds} folds: {advice}")
-
-
-def _hash(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from harness.errors import DataError
 from harness.learn.bench import Bench
-from harness.learn.seeds import Purpose
+from harness.learn.seeds import Purpose, hash_name
 
 
 def cut_training(bench: Bench, train: np.ndarray, *, repeat: int, fold: int, fraction: float) -> np.ndarray:
@@ -27,11 +26,11 @@ def cut_training(bench: Bench, train: np.ndarray, *, repeat: int, fold: int, fra
     )
     rows: np.ndarray = train[np.isin(groups, take_groups(order, np.bincount(groups), fraction))]
     try:
-        bench.target.check_training(bench.targets[rows], bench.labels, folds=bench.protocol.folds)
+        bench.target.check_training(bench.targets[rows], bench.labels, folds=None)
     except DataError as fault:
         raise DataError(
             f"protocol.fractions: {fraction:g} of a training part, {len(rows)} of {len(train)} rows, is too little: "
-            f"{fault}"
+            f"{fault}; take `{fraction:g}` out of protocol.fractions, or start with a larger one"
         ) from None
     return rows
 
@@ -61,7 +60,7 @@ def order_groups(
     first: dict[int, str] = {}
     for name, group in sorted(zip(ids, groups.tolist(), strict=True)):
         first.setdefault(group, name)
-    drawn = np.array(sorted(first, key=lambda group: _hash(seed, first[group])))
+    drawn = np.array(sorted(first, key=lambda group: hash_name(seed, first[group])))
     opening = _cover_classes(drawn, counts)
     others = drawn[~np.isin(drawn, opening)]
     spots = _space_evenly(np.concatenate([opening, others]), counts)[len(opening) :]
@@ -95,7 +94,3 @@ def _space_evenly(drawn: np.ndarray, counts: np.ndarray) -> np.ndarray:
         spots[place] = (filled[rarity[group]] + sizes[group] / 2) / whole[rarity[group]]
         filled[rarity[group]] += sizes[group]
     return spots
-
-
-def _hash(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum, unique
 
 import numpy as np
@@ -28,3 +29,8 @@ def derive_seed(seed: int, purpose: Purpose, content: str, *numbers: int) -> int
     """Return a 63-bit seed for one purpose on one content, named by hex digits, at (repeat, fold, …)."""
     sequence = np.random.SeedSequence([seed, purpose, int(content, 16), *numbers])
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+
+
+def hash_name(seed: int, name: str) -> bytes:
+    """Return what orders names as if drawn: whatever else there is, and in every library's version, the same."""
+    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()

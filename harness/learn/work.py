@@ -116,7 +116,6 @@ def _score_fold(bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: Fol
         state="ok",
         blocks=bench.trunk.blocks,
         n_train=len(split.train),
-        n_valid=len(split.valid),
         metric=metrics[0],
     )
     if job.candidate is None:

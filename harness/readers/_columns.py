@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.examples import Examples, Input, Media, Target, build_examples
+from harness.readers._numbers import read_number
 from harness.readers._repeats import find_repeats
 from harness.readers._table import SHOWN, Table, require_columns, settle_bad
 from harness.readers._times import read_times, refuse_time
@@ -143,8 +144,8 @@ def _refuse_name(cell: object) -> str | None:
 def _refuse_weight(cell: object) -> str | None:
     if _is_missing(cell):
         return "no weight"
-    weight = _number(cell)
-    if weight is None or not math.isfinite(weight) or weight < 0:
+    weight = read_number(cell)
+    if weight is None or weight < 0:
         return f"{show(cell)}, which is no weight of 0 or more,"
     return None
 
@@ -171,15 +172,6 @@ def _is_missing(cell: object) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
-
-
-def _number(cell: object) -> float | None:
-    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
-        return None
-    try:
-        return float(cell)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _read_input(table: Table, roles: Roles, row: int) -> Input:
@@ -234,7 +226,7 @@ def _read_ids(table: Table, column: str | None, rows: Sequence[int]) -> list[str
 def _read_weights(table: Table, column: str | None, rows: Sequence[int]) -> list[float] | None:
     if column is None:
         return None
-    weights = [_number(table.columns[column][row]) or 0.0 for row in rows]
+    weights = [read_number(table.columns[column][row]) or 0.0 for row in rows]
     if not any(weights):
         raise DataError(f"{table.name}: all weights in column {show(column)} are 0")
     return weights
@@ -270,7 +262,7 @@ def _note_texts(name: str, inputs: Sequence[Input]) -> list[str]:
 
 def _note_twins(name: str, targets: Sequence[Target]) -> list[str]:
     """Say which labels differ by case or outer blanks only, and which end or begin with a blank."""
-    words = {target for target in targets if isinstance(target, str) and _number(target) is None}
+    words = {target for target in targets if isinstance(target, str) and read_number(target) is None}
     twins: dict[str, list[str]] = defaultdict(list)
     for word in sorted(words):
         twins[word.strip().casefold()].append(word)

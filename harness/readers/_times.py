@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from harness.errors import DataError
+from harness.readers._numbers import read_number
 from harness.readers._table import Table
 from harness.spec.words import show
 
@@ -17,7 +17,7 @@ def refuse_time(cell: object) -> str | None:
     """Return why a cell is no time, None where it is one."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return "no time"
-    if _read_number(cell) is None and _read_date(cell) is None:
+    if read_number(cell) is None and _read_date(cell) is None:
         return f"{show(cell)}, which is no number and no ISO date or datetime,"
     return None
 
@@ -27,25 +27,15 @@ def read_times(table: Table, column: str | None, rows: Sequence[int]) -> list[fl
     if column is None:
         return None
     cells = table.columns[column]
-    dated = [row for row in rows if _read_number(cells[row]) is None]
+    dated = [row for row in rows if read_number(cells[row]) is None]
     if dated and len(dated) < len(rows):
         number = min(set(rows) - set(dated))
         raise DataError(
             f"{table.name}: the column {show(column)} mixes dates and numbers: {table.places[dated[0]]} holds "
             f"{show(cells[dated[0]])}, {table.places[number]} holds {show(cells[number])}; write all of them alike"
         )
-    read: Callable[[object], float | None] = _read_date if dated else _read_number
+    read: Callable[[object], float | None] = _read_date if dated else read_number
     return [time for row in rows if (time := read(cells[row])) is not None]
-
-
-def _read_number(cell: object) -> float | None:
-    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
-        return None
-    try:
-        number = float(cell)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _read_date(cell: object) -> float | None:

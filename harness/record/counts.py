@@ -8,14 +8,14 @@ from harness.record.history import History, TrialRecord
 
 def count_fits(study: Study, history: History) -> int:
     """Return how many fits the ledger knows."""
-    records = _list_records(study, history)
+    records = history.of(study.id)
     fitted = sum(len(record.folds) + _count_reduced(study, record) for record in records)
     return fitted + any(record.test for record in records)
 
 
 def count_pending(study: Study, history: History) -> int:
     """Return how many are still to do, if no trial is pruned."""
-    records = _list_records(study, history)
+    records = history.of(study.id)
     ended = sum(record.state != "running" for record in records)
     confirmed = sum(len(record.folds) - len(record.search_folds(study.repeats)) for record in records)
     searching = max(0, study.trials - ended) * study.repeats * study.folds
@@ -27,7 +27,3 @@ def count_pending(study: Study, history: History) -> int:
 
 def _count_reduced(study: Study, record: TrialRecord) -> int:
     return sum(fold.fraction in study.fractions for fold in record.reduced)
-
-
-def _list_records(study: Study, history: History) -> list[TrialRecord]:
-    return [record for (name, _), record in history.trials.items() if name == study.id]

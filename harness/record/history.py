@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.candidate import Candidate
@@ -40,3 +40,16 @@ class History:
 
     trials: Mapping[tuple[str, int], TrialRecord]
     damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one
+    # By study, made when first asked for: looking through all trials for each study would be quadratic.
+    _grouped: dict[str, tuple[TrialRecord, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def of(self, study: str) -> tuple[TrialRecord, ...]:
+        """Return the trials of a study, by id, in the order of their numbers."""
+        if not self._grouped:
+            groups: dict[str, list[TrialRecord]] = {}
+            for key in sorted(self.trials):
+                groups.setdefault(key[0], []).append(self.trials[key])
+            self._grouped.update((name, tuple(records)) for name, records in groups.items())
+        return self._grouped.get(study, ())

@@ -23,12 +23,9 @@ def trace_incumbents(plan: Plan, history: History) -> Incumbents:
 
     An arm of a nested protocol has a search for each outer fold, and no curve.
     """
-    trials: dict[str, list[TrialRecord]] = {}
-    for (study, _), record in sorted(history.trials.items()):
-        trials.setdefault(study, []).append(record)
     return Incumbents(
         curves={
-            study.id: _trace(study, trials.get(study.id, []))
+            study.id: _trace(study, history.of(study.id))
             for study in plan.studies
             if study.kind == "arm" and study.outer_fold is None
         }

@@ -96,7 +96,6 @@ class FoldScore:
     blocks: int | None = None
     seed: int = 0
     n_train: int = 0
-    n_valid: int = 0
     metric: str = ""
     train_score: float | None = None
     valid_score: float | None = None

@@ -123,13 +123,10 @@ def _write(path: Path, rows: list[Row], schema: pa.Schema) -> None:
 
 
 def _in_order(plan: Plan, history: History) -> Iterator[tuple[Study, TrialRecord]]:
-    of_study: dict[str, list[TrialRecord]] = {}
-    for key in sorted(history.trials):
-        of_study.setdefault(key[0], []).append(history.trials[key])
     first_cells = {study.id: study for study in reversed(plan.studies)}
     for study in plan.studies:
         if first_cells[study.id] is study:
-            yield from ((study, record) for record in of_study.get(study.id, ()))
+            yield from ((study, record) for record in history.of(study.id))
 
 
 def _by_step(record: TrialRecord) -> list[FoldScore]:

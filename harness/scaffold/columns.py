@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import SpecError, did_you_mean
+from harness.readers._numbers import read_number
 from harness.readers._repeats import GROUPS, is_called
 from harness.spec.words import escape, show
 
@@ -63,7 +63,7 @@ def describe_column(name: str, cells: Sequence[object]) -> Column:
     """Return what can be seen of a column; cells that hold no words and no numbers count as empty."""
     filled = [cell for cell in cells if isinstance(cell, (str, int, float)) and str(cell).strip()]
     words = [str(cell) for cell in filled]
-    numbers = [_number(cell) for cell in filled]
+    numbers = [read_number(cell) for cell in filled]
     numeric = bool(numbers) and all(number is not None for number in numbers)
     return Column(
         name=name,
@@ -180,13 +180,3 @@ def _describe(columns: Sequence[Column]) -> Iterator[str]:
         values = "1 value" if column.distinct == 1 else f"{column.distinct} different values"
         such = f", such as {show(column.sample)}" if column.filled else ""
         yield f"  {escape(column.name):{width}}  {values}{such}"
-
-
-def _number(cell: object) -> float | None:
-    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
-        return None
-    try:
-        number = float(cell)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from harness.plan import Study
 from harness.record.history import TrialRecord
-from harness.record.means import mean_score
+from harness.record.means import Preference, mean_score, order_trial
 from harness.record.scores import FoldJob
 
 
-def list_confirming(study: Study, trials: Mapping[int, TrialRecord]) -> list[FoldJob]:
+def list_confirming(study: Study, trials: Sequence[TrialRecord]) -> list[FoldJob]:
     """Return what is left to fit before the winner is chosen by more than the folds that it was searched on.
 
     The first further repeat keeps the folds of the first and changes the training seed, each other changes both; see
@@ -31,17 +31,18 @@ def list_confirming(study: Study, trials: Mapping[int, TrialRecord]) -> list[Fol
     return [job for job in jobs if job.key not in known]
 
 
-def choose_best(study: Study, trials: Mapping[int, TrialRecord]) -> list[TrialRecord]:
-    """Return the complete trials with the best means over the folds that were searched on, the best first."""
+def choose_best(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the complete trials that are best on the folds that were searched on, in the order of the ranking."""
     assert study.confirm is not None
-    means = {
-        number: mean
-        for number, record in trials.items()
-        if record.state == "complete"
-        and (mean := mean_score(record.search_folds(study.repeats))) is not None
-        and math.isfinite(mean)
+    folds = {
+        record.trial: record.search_folds(study.repeats) for record in trials if record.state == "complete"
     }
-    sign = -1 if study.higher_is_better else 1
-    # Twelve digits, so that the noise of summing breaks no tie.
-    order = sorted(means, key=lambda number: (float(f"{sign * means[number]:.12g}"), number))
-    return [trials[number] for number in order[: study.confirm.top]]
+
+    def has_score(record: TrialRecord) -> bool:
+        mean = mean_score(folds.get(record.trial, ()))
+        return mean is not None and math.isfinite(mean)
+
+    def prefer(record: TrialRecord) -> Preference:
+        return order_trial(record.trial, folds[record.trial], higher_is_better=study.higher_is_better)
+
+    return sorted(filter(has_score, trials), key=prefer)[: study.confirm.top]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,7 +97,7 @@ class Course:
 
     def __init__(
         self, study: Study, ledger: Ledger, proposer: Proposer, *, batch: int, prunes: bool,
-        known: list[TrialRecord], find_best: Callable[[Study], int | None], on_event: Callable[[Event], None],
+        known: Sequence[TrialRecord], find_best: Callable[[Study], int | None], on_event: Callable[[Event], None],
     ) -> None:  # fmt: skip
         self.study = study
         self.cause = ""  # why it stopped before its trials were spent
@@ -132,17 +132,14 @@ class Course:
         return not self._heats and not self._may_ask()
 
     def _list_confirming(self) -> list[FoldJob]:
-        return list_confirming(self.study, self._read_trials())
+        return list_confirming(self.study, self._ledger.history().of(self.study.id))
 
     def _list_reduced(self) -> list[FoldJob]:
         if not self.study.fractions:
             return []
         best = self._find_best(self.study)
-        return list_reduced(self.study, None if best is None else self._read_trials()[best])
-
-    def _read_trials(self) -> dict[int, TrialRecord]:
-        trials = self._ledger.history().trials
-        return {number: record for (study, number), record in trials.items() if study == self.study.id}
+        known = self._ledger.history().trials
+        return list_reduced(self.study, None if best is None else known[self.study.id, best])
 
     @property
     def progress(self) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.plan import Study
-from harness.record.history import TrialRecord
 from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
 from harness.search.course import Course, Proposer, Single
@@ -81,12 +80,10 @@ def _open_courses(
     on_event: Callable[[Event], None],
 ) -> list[Course]:
     """Return the studies under way, one for each id: two cells of one content run once."""
-    known: dict[str, list[TrialRecord]] = {}
-    for _, record in sorted(ledger.history().trials.items()):
-        known.setdefault(record.study, []).append(record)
+    history = ledger.history()
     courses = []
     for study in {study.id: study for study in reversed(studies)}.values():
-        records = known.get(study.id, [])
+        records = history.of(study.id)
         baseline = study.kind == "baseline"
         courses.append(
             Course(

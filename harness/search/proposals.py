@@ -81,8 +81,7 @@ class Proposals:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         path = (folder / FOLDER / f"{study.id}.journal").absolute()
         make_folder(path.parent)
-        records = [history.trials[key] for key in sorted(history.trials) if key[0] == study.id]
-        wanted = {record.trial: _as_optuna(study, record) for record in records}
+        wanted = {record.trial: _as_optuna(study, record) for record in history.of(study.id)}
         with storage_faults(path):
             # The claim on the run says that nobody holds this lock; Optuna would wait 30 s for it.
             Path(f"{path}.lock").unlink(missing_ok=True)

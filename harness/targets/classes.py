@@ -34,7 +34,7 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
 
 
 def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int | None) -> None:
-    """Raise `DataError` if a class has no example in a training part; `folds` is None where nobody chose a number."""
+    """Raise `DataError` if a class has no example in a training part; `folds` is None where fewer would not help."""
     absent = [label for index, label in enumerate(labels) if not (targets == index).any()]
     if absent:
         named = ", ".join(f"'{label}'" for label in absent[:5])

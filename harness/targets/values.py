@@ -38,11 +38,11 @@ def encode(targets: Sequence[Target], labels: tuple[str, ...]) -> np.ndarray:
 
 
 def check_training(targets: np.ndarray, labels: tuple[str, ...], *, folds: int | None) -> None:
-    """Raise `DataError` if a training part holds one value alone; `folds` is None where nobody chose a number."""
+    """Raise `DataError` if a training part holds one value alone; `folds` is None where fewer would not help."""
     if np.ptp(targets) == 0:
         raise DataError(
             f"a training part holds one value alone ({targets[0]:g}): "
-            + (f"use fewer than {folds} folds" if folds else "give the groups more examples")
+            + (f"use fewer than {folds} folds" if folds else "give it examples of other values")
         )
 
 

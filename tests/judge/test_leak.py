@@ -15,7 +15,7 @@ from harness.judge.evidence import Evidence, Measure
 from harness.judge.leak import find_leaks, name_substance
 from harness.plan import TaskFacts
 from harness.spec.models import spec_model
-from harness.spec.options import TaskOptions
+from harness.spec.options import Nested, Protocol, TaskOptions
 
 GROUPS = 20
 SIZE = 10  # examples of a group
@@ -170,7 +170,14 @@ def test_examples_that_are_each_their_own_group_are_mixed_at_random() -> None:
     assert ask(*cells, tasks=(own, GROUPED)).answer == "yes"
 
 
-def test_tasks_share_their_substance_but_for_ids_groups_and_protocol() -> None:
+@pytest.mark.parametrize(("mixed", "grouped"), [("temporal", "kfold"), ("kfold", "temporal")])
+def test_folds_in_the_order_of_time_are_no_random_mix(mixed: str, grouped: str) -> None:
+    cells = (make_cell("mixed", right_on(0.9)), make_cell("grouped", right_on(0.6)))
+    tasks = (replace(MIXED, scheme=mixed), replace(GROUPED, scheme=grouped))
+    assert find_leaks(cells, tasks, {"mixed": measure(), "grouped": measure()}) == ()
+
+
+def test_tasks_share_their_substance_but_for_ids_and_groups() -> None:
     facts = TaskFacts(
         digest="0",
         modality="text",
@@ -184,13 +191,19 @@ def test_tasks_share_their_substance_but_for_ids_groups_and_protocol() -> None:
         content="c",
     )
     options = read_options({"group": "author"}, max_tokens=64)
-    substance = name_substance(facts, options)
+    five = Protocol(folds=5)
+    substance = name_substance(facts, options, five)
     mixed = replace(facts, digest="1", groups=None, folds="1", notes=("a note",))
-    assert name_substance(mixed, read_options({}, max_tokens=64, protocol={"folds": 9})) == substance
-    assert name_substance(mixed, read_options({}, max_tokens=32)) != substance
-    assert name_substance(replace(mixed, content="d"), options) != substance
-    assert name_substance(replace(mixed, metric="mcc"), options) != substance
-    assert name_substance(replace(mixed, content=""), options) == ""
+    loose = read_options({}, max_tokens=64)
+    assert name_substance(mixed, loose, five) == substance
+    assert name_substance(replace(facts, fold_count=5), options, Protocol(folds=3)) == substance
+    assert name_substance(mixed, loose, Protocol(folds=9)) != substance
+    assert name_substance(mixed, loose, Protocol(folds=5, test=0.2)) != substance
+    assert name_substance(mixed, loose, Protocol(folds=5, nested=Nested())) != substance
+    assert name_substance(mixed, read_options({}, max_tokens=32), five) != substance
+    assert name_substance(replace(mixed, content="d"), options, five) != substance
+    assert name_substance(replace(mixed, metric="mcc"), options, five) != substance
+    assert name_substance(replace(mixed, content=""), options, five) == ""
 
 
 def read_options(data: dict[str, object], **task: object) -> TaskOptions:

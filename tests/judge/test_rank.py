@@ -251,7 +251,7 @@ def test_a_mean_rank_over_few_tasks_has_the_interval_of_their_examples_and_says_
     for row in whole.ranking.rows:
         assert row.low <= row.mean_rank <= row.high
     assert sum(row.p_best for row in whole.ranking.rows) == pytest.approx(1.0)
-    assert any("over the examples of these 3 tasks, not over tasks" in note for note in whole.notes)
+    assert any("over the examples of 3 tasks, not over tasks" in note for note in whole.notes)
 
 
 def test_a_mean_rank_over_few_tasks_without_predictions_has_no_interval_and_says_why() -> None:

@@ -116,11 +116,9 @@ def test_every_fold_draws_its_own_and_all_arms_share_it(request: pytest.FixtureR
     assert len(set(drawn.values())) == 3
     jobs = [make_job(make_candidate(2)), make_job(make_candidate(0)), make_job(None, arm="probe")]
     scores = [scorer(replace(job, fraction=0.3)) for job in jobs]
-    assert {(score.state, score.n_train, score.n_valid, score.fraction) for score in scores} == {
-        ("ok", 12, 20, 0.3)
-    }
+    assert {(score.state, score.n_train, score.fraction) for score in scores} == {("ok", 12, 0.3)}
     wholes = [scorer(job) for job in jobs]
-    assert {(score.n_train, score.n_valid, score.fraction) for score in wholes} == {(40, 20, 1.0)}
+    assert {(score.n_train, score.fraction) for score in wholes} == {(40, 1.0)}
     for score, whole in zip(scores, wholes, strict=True):
         assert score.predictions is not None
         assert whole.predictions is not None
@@ -136,6 +134,10 @@ def test_a_class_that_is_absent_is_a_state_of_the_fit(request: pytest.FixtureReq
         assert score.error is not None
         assert score.error.startswith(
             "protocol.fractions: 0.01 of a training part, 1 of 40 rows, is too little: the training part"
+        )
+        assert score.error.endswith(
+            "give these classes more examples or groups, or drop them; "
+            "take `0.01` out of protocol.fractions, or start with a larger one"
         )
 
 

@@ -32,7 +32,7 @@ WIDE = """\
  A score is the metric on pooled out-of-fold predictions, corrected for having chosen the best of an arm's trials
    (BBC-CV, 500 bags), with the 95 % interval of the bags; optimism is what the best trial's own score adds.
  Ranked over 2 of 3, those in which every arm has a score: intents x minilm lacks full.
- Intervals of mean ranks are over the examples of these 2 tasks, not over tasks: they say nothing of another task.
+ Intervals of mean ranks are over the examples of 2 tasks, not over tasks: they say nothing of another task.
  The ledger lost 1 line.
  intents, full: no complete trial (2 failed, 1 pruned): out of memory.
  reviews, depth: 1 pruned of 3 trials, not in the score.
@@ -68,7 +68,7 @@ AT_80 = """\
  A score is the metric on pooled out-of-fold predictions, corrected for having
    chosen the best of an arm's trials (BBC-CV, 500 bags), with the 95 % interval
    of the bags; optimism is what the best trial's own score adds.
- Intervals of mean ranks are over the examples of these 3 tasks, not over tasks:
+ Intervals of mean ranks are over the examples of 3 tasks, not over tasks:
    they say nothing of another task.
  resume or extend: the same command
 """
@@ -141,7 +141,7 @@ AT_40 = """\
    every arm has a score: intents x
    minilm lacks full.
  Intervals of mean ranks are over the
-   examples of these 2 tasks, not over
+   examples of 2 tasks, not over
    tasks: they say nothing of another
    task.
  The ledger lost 1 line.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.record.history import History
+from harness.record.history import History, TrialRecord
 from harness.record.ledger import LEDGER
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.confirm import choose_best
 from harness.search.events import Event, FoldStarted
 from harness.spec.models import Search
 from harness.spec.options import Confirm
@@ -88,3 +90,53 @@ def test_a_fold_that_fails_leaves_its_trial_unconfirmed_and_ends(tmp_path: Path)
     assert outcome.ended == "complete"
     assert sum(further(history).values()) == 8
     assert {record.state for record in history.trials.values()} == {"complete"}
+
+
+def make_trial(trial: int, *scores: float, parameters: int | None = 100) -> TrialRecord:
+    """Return a complete trial with these scores on its folds."""
+    folds = tuple(
+        replace(
+            make_score(FoldJob.of(PLAIN, trial, None, repeat=0, fold=fold)),
+            valid_score=score,
+            trainable_parameters=parameters,
+        )
+        for fold, score in enumerate(scores)
+    )
+    return TrialRecord(study=PLAIN.id, trial=trial, candidate=None, state="complete", folds=folds)
+
+
+def choose(*trials: TrialRecord, higher_is_better: bool = True) -> list[int]:
+    """Return the numbers of the trials in the order in which they take places."""
+    study = replace(PLAIN, confirm=Confirm(top=4, repeats=1), higher_is_better=higher_is_better)
+    return [record.trial for record in choose_best(study, trials)]
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_a_trial_with_an_undefined_fold_takes_no_place_before_one_without(higher_is_better: bool) -> None:
+    best = 0.9 if higher_is_better else 0.1
+    trials = [make_trial(0, best, math.nan), make_trial(1, 0.5, 0.5), make_trial(2, math.nan, math.nan)]
+    assert choose(*trials, higher_is_better=higher_is_better) == [1, 0]
+
+
+def test_equal_means_are_ordered_by_parameters_and_then_by_number() -> None:
+    noisy = 0.1 + 0.2  # 0.30000000000000004
+    trials = [
+        make_trial(0, 0.3, 0.3, parameters=None),
+        make_trial(1, noisy, noisy, parameters=200),
+        make_trial(3, 0.3, 0.3),
+        make_trial(2, 0.3, 0.3),
+    ]
+    assert choose(*trials) == [2, 3, 1, 0]
+
+
+def test_whom_the_ranking_prefers_is_confirmed(tmp_path: Path) -> None:
+    """Of four trials the three with an undefined fold score far more on the other one, and there are two places."""
+
+    def score(job: FoldJob) -> FoldScore:
+        if job.kind == "baseline" or job.repeat:
+            return make_score(job)
+        undefined = math.nan if job.fold else 0.9 - 0.1 * job.trial
+        return replace(make_score(job), valid_score=0.4 if job.trial == 2 else undefined)
+
+    _, history = run_plan(tmp_path, PLAN, SEARCH, score=score)
+    assert further(history) == {2: 4, 0: 4}

@@ -27,6 +27,8 @@ def test_equal_values_are_refused() -> None:
         values.declare_labels((1, "1.0"))
     with pytest.raises(DataError, match="a training part holds one value alone"):
         values.check_training(np.array([2.0, 2.0]), (), folds=3)
+    with pytest.raises(DataError, match=r"one value alone \(2\): give it examples of other values$"):
+        values.check_training(np.array([2.0, 2.0]), (), folds=None)
 
 
 def test_the_loss_is_the_mean_squared_error() -> None:
