@@ -45,8 +45,8 @@ def trace_learning(study: Study, record: TrialRecord) -> LearningCurve | None:
         return None
     whole = [fold for fold in record.folds if fold.repeat == 0]
     reduced = [fold for fold in record.reduced if fold.fraction in study.fractions]
-    # Of the whole training parts at every fraction: the ratio stands for how much folds depend on each other by the rows
-    # that they share, and fitting on a part of these makes them share less.
+    # Of the whole training parts at every fraction: the ratio stands for how much folds depend on each other by the
+    # rows that they share, and fitting on a part of these makes them share less.
     ratio = study.test_over_train
     parts = {
         fraction: [fold for fold in reduced if fold.fraction == fraction] for fraction in study.fractions

@@ -150,7 +150,25 @@ def test_a_cell_without_all_outer_folds_is_missing(spec: Path, folder: Path, har
     assert harness("report", "nested", "--results", folder.parent).code == 0
     cell = cells_of(folder)["full"]
     assert cell["score"] is None
-    assert cell["note"] == "0 of 3 outer folds are scored"
+    assert cell["note"] == (
+        "0 of 3 outer folds are scored: the same command scores the others when all searches have ended"
+    )
+
+
+def test_trials_that_are_added_leave_the_outer_folds_as_they_were_until_told(
+    spec: Path, folder: Path, harness: Harness
+) -> None:
+    before = cells_of(folder)["full"]["score"]
+    for trials in range(3, 9):  # until another trial is the best one of some outer fold
+        more = ("run", spec, "--results", folder.parent, "--set", f"search.trials={trials}", "-q")
+        assert harness(*more).code == 0
+        if "former winner" in cells_of(folder)["full"]["note"]:
+            break
+    cell = cells_of(folder)["full"]
+    assert "of 3 outer folds were scored by a former winner: --reopen-test scores the new one" in cell["note"]
+    assert cell["score"] == before
+    assert harness(*more, "--reopen-test").code == 0
+    assert "former winner" not in cells_of(folder)["full"]["note"]
 
 
 def test_a_nested_run_leaves_no_model(folder: Path, harness: Harness) -> None:

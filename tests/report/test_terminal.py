@@ -68,8 +68,8 @@ AT_80 = """\
  A score is the metric on pooled out-of-fold predictions, corrected for having
    chosen the best of an arm's trials (BBC-CV, 500 bags), with the 95 % interval
    of the bags; optimism is what the best trial's own score adds.
- Intervals of mean ranks are over the examples of 3 tasks, not over tasks:
-   they say nothing of another task.
+ Intervals of mean ranks are over the examples of 3 tasks, not over tasks: they
+   say nothing of another task.
  resume or extend: the same command
 """
 
@@ -141,9 +141,8 @@ AT_40 = """\
    every arm has a score: intents x
    minilm lacks full.
  Intervals of mean ranks are over the
-   examples of 2 tasks, not over
-   tasks: they say nothing of another
-   task.
+   examples of 2 tasks, not over tasks:
+   they say nothing of another task.
  The ledger lost 1 line.
  intents, full: no complete trial (2
    failed, 1 pruned): out of memory.
