@@ -25,8 +25,8 @@ def tell_detectable(found: Sequence[Detectable], width: int) -> list[str]:
     for each in found:
         if each.difference is None:
             sentence = (
-                f"smallest difference you can detect on {_name(each)}: {sanitise(each.metric)} needs a pilot, "
-                "a few trials of two arms, to tell"
+                f"smallest difference you can detect on {_name(each)}: {sanitise(each.metric)} on these folds needs "
+                "a pilot, a few trials of two arms, to tell"
             )
             lines += wrap(sentence, width)
     return lines

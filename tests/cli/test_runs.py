@@ -307,7 +307,7 @@ def test_an_export_says_what_it_fetches_before_it_does(
 def test_a_plan_says_what_differences_it_can_find(suite: Place, harness: Harness) -> None:
     plan = harness("plan", suite.spec, "--results", suite.results)
     assert "smallest difference you can detect: mood" in plan.out
-    assert "score: rmse needs a pilot" in plan.out
+    assert "score: rmse on these folds" in plan.out
     found = harness("plan", suite.spec, "--results", suite.results, "--discordance", "0.3", "--json")
     mood, score = found.document()["detectable"]
     assert (mood["basis"], mood["discordance"], mood["folds"]) == ("assumed", 0.3, 2)

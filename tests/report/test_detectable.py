@@ -32,7 +32,8 @@ def test_shares_are_told_in_points_and_other_metrics_in_their_own_unit() -> None
         " smallest difference you can detect: reviews 1.8 points · scores 0.25 rmse",
         " (80 % power, 5 % two-sided; assumed discordance .10; scores: from the fold differences of this run's arms)",
         " consider more folds; with 10: reviews 1.4 points",
-        " smallest difference you can detect on ages: rmse needs a pilot, a few trials of two arms, to tell",
+        " smallest difference you can detect on ages: rmse on these folds needs a pilot, a few trials of two arms, "
+        "to tell",
     ]
 
 
