@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from harness.readers._table import Table
+from harness.readers._times import refuse_time
 from harness.spec.words import escape, show
 
 GROUPS = ("group", "author", "speaker", "user", "patient", "subject", "person", "voice", "session", "source")
 """What a column of authors and their like is called."""
 
-FEW_NAMED, FEW = (
-    3,
-    20,
-)  # values: fewer are a kind, not names; of a column that is called like one, and of any other
+# Values: fewer are a kind, not names; of a column that is called like one, and of any other.
+FEW_NAMED, FEW = 3, 20
 MOST_ROWS = 50  # for each value in the mean: more are a kind, whatever their number
 MOST_WORDS = 3  # in a name, in the mean: more are a text
 REPEATED = 0.5  # of the rows, whose value comes again
@@ -65,19 +63,5 @@ def _names_rows(column: str, found: Counter[str], rows: int) -> bool:
     if sum(found.values()) > MOST_ROWS * len(found):
         return False
     words = sum(count * len(value.split()) for value, count in found.items())
-    return words <= MOST_WORDS * rows and not any(map(_is_measured, found))
-
-
-def _is_measured(value: str) -> bool:
-    """Return whether a value is a number, or a date: whole numbers are as often ages, lengths and years as ids."""
-    try:
-        float(value)
-    except ValueError:
-        pass
-    else:
-        return True
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
+    # Whole numbers are as often ages, lengths and years as ids.
+    return words <= MOST_WORDS * rows and not any(refuse_time(value) is None for value in found)

@@ -155,6 +155,24 @@ def test_a_cell_without_all_outer_folds_is_missing(spec: Path, folder: Path, har
     )
 
 
+def test_a_budget_that_ends_before_the_outer_folds_are_scored_is_told_by_its_code(
+    spec: Path, folder: Path, harness: Harness
+) -> None:
+    whole = (folder / "table.json").read_bytes()
+    lines = (folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    assert b'"event":"test"' in lines[-1]
+    (folder / "ledger.jsonl").write_bytes(b"".join(line for line in lines if b'"event":"test"' not in line))
+    for file in (folder / "predictions").glob(f"*-f{INNER}.parquet"):
+        file.unlink()
+    command = ("run", spec, "--results", folder.parent, "-q")
+    assert harness(*command, "--set", "budget.hours=1e-9").code == 5
+    assert cells_of(folder)["full"]["score"] is None
+    assert harness(*command).code == 0
+    again = json.loads((folder / "table.json").read_bytes())
+    for before, after in zip(json.loads(whole)["cells"], again["cells"], strict=True):
+        assert before | {"fit_s": None} == after | {"fit_s": None}
+
+
 def test_trials_that_are_added_leave_the_outer_folds_as_they_were_until_told(
     spec: Path, folder: Path, harness: Harness
 ) -> None:

@@ -181,3 +181,10 @@ def test_a_fixed_arm_of_a_run_is_exhausted() -> None:
 def test_arms_stand_in_the_same_words_whatever_is_their_order() -> None:
     spent = {"depth": spend(DEPTH, ok=20), "head_only": spend(HEAD, ok=7)}
     assert tell(HEAD, DEPTH, **spent) == tell(DEPTH, HEAD, **spent)
+
+
+def test_a_control_with_fewer_trials_is_told_too() -> None:
+    control = replace(HEAD, id="reviews-scratch", arm="scratch", kind="control")
+    assert tell(DEPTH, control, depth=spend(DEPTH, ok=20), scratch=spend(control, ok=3)) == (
+        "Budgets: depth had 20 trials, scratch 3: the comparison favours depth.",
+    )

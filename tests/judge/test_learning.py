@@ -189,3 +189,13 @@ def test_a_metric_that_is_undefined_on_a_fold_is_left_out_of_the_mean() -> None:
     gain = measure_gain(curve, higher_is_better=True)
     assert gain is not None
     assert (gain.mean, gain.df) == (pytest.approx(0.105), 1)
+
+
+def test_a_curve_takes_the_ratio_of_the_folds_that_the_other_tests_of_its_task_take() -> None:
+    _, plan = make_suite()
+    study = replace(next(each for each in plan.studies if each.arm == "depth"), part_ratio=0.457)
+    record = fit_reduced(made_up.score_trial(study, 0, [0.7, 0.72, 0.74]), {0.1: 0.3, 0.3: 0.1})
+    curve = trace_learning(study, record)
+    assert curve is not None
+    expected = corrected_resampled_t([0.7, 0.72, 0.74], test_over_train=0.457)
+    assert (curve.points[-1].low, curve.points[-1].high) == pytest.approx((expected.low, expected.high))
