@@ -16,7 +16,7 @@ from harness.judge.cells import build_cell
 from harness.judge.stats import count_effective, detectable_difference, detectable_share
 from harness.judge.tested import find_tested
 from harness.plan import Plan, Study, protocol_of, relate_parts
-from harness.record.history import History, TrialRecord
+from harness.record.history import History
 from harness.spec.models import Spec
 
 DISCORDANCE = 0.10  # the share of examples that two arms decide differently, where no pilot tells
@@ -140,7 +140,7 @@ def _list_spreads(studies: Sequence[Study], history: History) -> Iterator[float]
 
 def _score_folds(studies: Sequence[Study], history: History) -> tuple[float, ...]:
     """Return the scores of an arm's best trial; of a nested protocol those of the winners on the outer folds."""
-    records = [_list_trials(study, history) for study in studies]
+    records = [history.of(study.id) for study in studies]
     searches = [
         build_cell(study, own, None, lambda fold: None) for study, own in zip(studies, records, strict=True)
     ]
@@ -161,10 +161,6 @@ def _count_folds(studies: Sequence[Study]) -> int:
 def _pool(variances: Iterator[float]) -> float:
     found = list(variances)
     return math.sqrt(math.fsum(found) / len(found)) if found else 0.0
-
-
-def _list_trials(study: Study, history: History) -> list[TrialRecord]:
-    return [history.trials[key] for key in sorted(history.trials) if key[0] == study.id]
 
 
 def _studies_of(plan: Plan, task: str) -> list[Study]:

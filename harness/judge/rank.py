@@ -22,7 +22,7 @@ from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.tasks import describe_task, find_measure
 from harness.judge.verdicts import find_best_arm, reach_verdicts
 from harness.plan import Plan, Study, protocol_of
-from harness.record.history import History, TrialRecord
+from harness.record.history import History
 from harness.spec.models import Spec
 
 CORRECTED = (
@@ -51,7 +51,8 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     ranking = count_wins(rank_cells(cells, tuple(tasks.values())), pairs)
     nested = {name for name in tasks if protocol_of(spec, name).nested is not None}
     corrected = [CORRECTED] if any(cell.optimism for cell in cells if cell.task not in nested) else []
-    budgets = weigh_budgets(plan.studies, _by_study(history), asked=spec.search.trials)
+    trials = {study.id: history.of(study.id) for study in plan.studies}
+    budgets = weigh_budgets(plan.studies, trials, asked=spec.search.trials)
     return Comparison(
         suite=plan.suite,
         protocol=spec.protocol,
@@ -81,17 +82,15 @@ def judge_studies(
     plan: Plan, history: History, spec: Spec, *, read: Read = lambda fold: None
 ) -> tuple[Cell, ...]:
     """Return the cell of every study of a plan: of a nested protocol one for each outer fold's search."""
-    trials = _by_study(history)
     measures = {name: find_measure(plan, spec, name) for name in plan.survey.tasks}
     return tuple(
-        build_cell(study, trials.get(study.id, ()), measures[study.task], read) for study in plan.studies
+        build_cell(study, history.of(study.id), measures[study.task], read) for study in plan.studies
     )
 
 
 def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
     """Return the trial that a study's cell is described by, None where it has none."""
-    trials = _by_study(history).get(study.id, ())
-    return build_cell(study, trials, find_measure(plan, spec, study.task), read).trial
+    return build_cell(study, history.of(study.id), find_measure(plan, spec, study.task), read).trial
 
 
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:
@@ -202,7 +201,7 @@ def _merge_outer(
     plan: Plan, cells: Sequence[Cell], history: History, spec: Spec, read: Read
 ) -> tuple[Cell, ...]:
     """Return the cells of a comparison: those of one arm's outer folds become one."""
-    trials = _by_study(history)
+    trials = {study.id: history.of(study.id) for study in plan.studies}
     places: dict[tuple[str, str, str], list[tuple[Study, Cell]]] = defaultdict(list)
     for study, cell in zip(plan.studies, cells, strict=True):
         places[study.task, study.backbone, study.arm].append((study, cell))
@@ -217,10 +216,3 @@ def _merge_outer(
 
 def _score(cell: Cell, sign: int) -> Scored:
     return Scored.of(cell.score, sign, None if cell.bagged is None else cell.bagged.outside)
-
-
-def _by_study(history: History) -> Mapping[str, list[TrialRecord]]:
-    trials: dict[str, list[TrialRecord]] = defaultdict(list)
-    for key in sorted(history.trials):
-        trials[key[0]].append(history.trials[key])
-    return trials
