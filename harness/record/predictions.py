@@ -45,11 +45,16 @@ def remove_predictions(folder: Path, names: Iterable[str]) -> None:
 def write_predictions(folder: Path, score: FoldScore) -> str:
     """Make a fold's predictions durable and return the SHA-256 of their file."""
     assert score.predictions is not None
-    sink = io.BytesIO()
-    pq.write_table(_as_table(score, score.predictions), sink)
-    data = sink.getvalue()
+    data = encode_predictions(score, score.predictions)
     write_whole(folder / FOLDER / predictions_name(score.key), data)
     return hashlib.sha256(data).hexdigest()
+
+
+def encode_predictions(score: FoldScore, predictions: Predictions) -> bytes:
+    """Return a fold's predictions as the bytes of their file."""
+    sink = io.BytesIO()
+    pq.write_table(_as_table(score, predictions), sink)
+    return sink.getvalue()
 
 
 def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predictions:
