@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -71,22 +71,34 @@ def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predi
             f"{path}: not the bytes that the ledger recorded. Restore the file from a copy, or remove the "
             f"run's folder and run again."
         )
-    return _as_predictions(pq.read_table(pa.BufferReader(data)))
+    # 0.3 ms for a small file, where pq.read_table takes 0.8: a night has thousands of them.
+    return _as_predictions(pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False))
 
 
-def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:
-    """Return what gives a fold's predictions, None where a folder was copied without them.
+class Reader:
+    """Gives the predictions of a run's folds, None where a folder was copied without them.
 
     It raises StorageError for a file that is not the bytes that the ledger recorded.
     """
-    there = list_predictions(folder)
 
-    def read(fold: FoldScore) -> Predictions | None:
-        if fold.predictions_sha256 is None or predictions_name(fold.key) not in there:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._there = list_predictions(folder)
+
+    def __call__(self, fold: FoldScore) -> Predictions | None:
+        """Return a fold's predictions."""
+        if not self.has(fold):
             return None
-        return read_predictions(folder, fold.key, fold.predictions_sha256)
+        return read_predictions(self._folder, fold.key, fold.predictions_sha256)
 
-    return read
+    def has(self, fold: FoldScore) -> bool:
+        """Tell whether a fold has predictions, and their file is there."""
+        return fold.predictions_sha256 is not None and predictions_name(fold.key) in self._there
+
+
+def open_reader(folder: Path) -> Reader:
+    """Return what gives the predictions of a run's folds, of those that are there now."""
+    return Reader(folder)
 
 
 def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:

@@ -137,7 +137,9 @@ def _draw_candidate(study: Study, draw: np.random.Generator) -> Candidate:
     return build_candidate(study.space, drawn)  # type: ignore[arg-type]  # scalars, all of them
 
 
-def _make_score(study: Study, trial: int, fold: int, labels: tuple[str, ...], draw: np.random.Generator) -> FoldScore:  # fmt: skip
+def _make_score(
+    study: Study, trial: int, fold: int, labels: tuple[str, ...], draw: np.random.Generator
+) -> FoldScore:
     numbers = range(fold, ROWS, study.folds)
     predictions = _guess(study, numbers, labels, draw)
     value = 0.6 + 0.2 * float(draw.random())
