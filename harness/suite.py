@@ -125,12 +125,13 @@ def run_suite(
         write_whole(folder / "spec.yaml", given)
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
         with Ledger.open(folder) as ledger:
-            damage = ledger.history().damage
+            found = ledger.history()
             bound = bind(source, plan.survey)
             outcome = _search(
                 spec, plan, bound, folder, ledger, reopen_test=reopen_test, stop=stop, on_event=watch(plan)
             )
             comparison = write_results(folder, plan, ledger.history(), spec)
+    damage = (*found.damage, *filter(None, [found.torn]))
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
 
 

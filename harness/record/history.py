@@ -40,6 +40,8 @@ class History:
 
     trials: Mapping[tuple[str, int], TrialRecord]
     damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one
+    # What a kill leaves of the line that it interrupted: nothing is lost, and the results do not speak of it.
+    torn: str = ""
     # By study, made when first asked for: looking through all trials for each study would be quadratic.
     _grouped: dict[str, tuple[TrialRecord, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False

@@ -37,6 +37,7 @@ class Ledger:
         self._descriptor = descriptor
         self._trials = reading.trials
         self._damage = reading.damage
+        self._torn = reading.torn
         self._next = reading.next_number
         self._end = reading.good_bytes
         self._keys = {
@@ -76,7 +77,7 @@ class Ledger:
 
     def history(self) -> History:
         """Return all that the ledger says at this moment."""
-        return History(trials=dict(self._trials), damage=self._damage)
+        return History(trials=dict(self._trials), damage=self._damage, torn=self._torn)
 
     def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
         """Append that a trial was proposed; a trial that is known stays as it is."""
@@ -153,7 +154,7 @@ def read_history(folder: Path) -> History:
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):
         reading = _read(path)
-    return History(trials=reading.trials, damage=reading.damage)
+    return History(trials=reading.trials, damage=reading.damage, torn=reading.torn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ class _Reading:
 
     trials: Trials
     damage: tuple[str, ...]
+    torn: str
     next_number: int
     good_bytes: int  # what remains after an unfinished last line is cut
 
@@ -181,8 +183,13 @@ def _read(path: Path) -> _Reading:
         numbers.add(decoded[0])
         _enter(trials, decoded[1])
     last = max(numbers, default=0)
-    damage = _describe_damage(path, bad, last, last - len(numbers), len(data) - whole)
-    return _Reading(trials=trials, damage=damage, next_number=last + 1, good_bytes=whole)
+    return _Reading(
+        trials=trials,
+        damage=_describe_damage(path, bad, last, last - len(numbers)),
+        torn=_describe_torn(path, len(data) - whole, last),
+        next_number=last + 1,
+        good_bytes=whole,
+    )
 
 
 def _refuse_newer(path: Path, line: bytes) -> None:
@@ -193,7 +200,7 @@ def _refuse_newer(path: Path, line: bytes) -> None:
         )
 
 
-def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: int) -> tuple[str, ...]:
+def _describe_damage(path: Path, bad: list[int], last: int, missing: int) -> tuple[str, ...]:
     sentences = []
     if bad:
         shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
@@ -206,11 +213,13 @@ def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: 
             f"{path}: {missing - len(bad)} lines are missing before the last good line, number {last}. "
             f"Only what they recorded runs again."
         )
-    if torn:
-        sentences.append(
-            f"{path}: an unfinished last line of {torn} bytes was cut; the last good line is number {last}."
-        )
     return tuple(sentences)
+
+
+def _describe_torn(path: Path, torn: int, last: int) -> str:
+    if not torn:
+        return ""
+    return f"{path}: an unfinished last line of {torn} bytes was cut; the last good line is number {last}."
 
 
 def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
