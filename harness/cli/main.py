@@ -10,7 +10,7 @@ from typing import cast
 
 import typer
 
-from harness.cli import materials, suites  # noqa: F401 - importing them adds their verbs
+from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
 from harness.errors import HarnessError, SpecError
 

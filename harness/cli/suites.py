@@ -163,9 +163,10 @@ def rank(
 ) -> int:
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.standings import rank_scores
+    from harness.record.folders import find_run
     from harness.report import json as report_json
     from harness.report import standings, terminal
-    from harness.runs import find_run, rank_run
+    from harness.runs import rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -193,8 +194,9 @@ def compare(
     json: Json = False,
 ) -> int:
     """Compare two runs cell by cell on the examples that they share; exit code 1 if any cell has regressed."""
+    from harness.record.folders import find_run
     from harness.report import changes as report_changes
-    from harness.runs import compare_runs, find_run
+    from harness.runs import compare_runs
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -220,10 +222,11 @@ def report(
     json: Json = False,
 ) -> int:
     """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
+    from harness.record.folders import find_run
     from harness.report import terminal
     from harness.report.figures import write_figures
     from harness.report.write import FILES
-    from harness.runs import find_run, report_run
+    from harness.runs import report_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -261,7 +264,8 @@ def export(
 ) -> int:
     """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
     from harness.cli.answers import describe_export, show_export
-    from harness.runs import export_model, find_run
+    from harness.record.folders import find_run
+    from harness.runs import export_model
 
     know_plugins(plugins)
     exported = export_model(
