@@ -110,6 +110,7 @@ def run_suite(
     """
     from harness.learn.survey import survey_spec
 
+    began_s = time.monotonic()
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
@@ -124,7 +125,7 @@ def run_suite(
         given = text if text is not None else spec.model_dump_json(indent=1).encode()
         write_whole(folder / "spec.yaml", given)
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
-        with Ledger.open(folder) as ledger:
+        with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
             bound = bind(source, plan.survey)
             outcome = _search(
