@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +19,10 @@ from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
 from harness.record.log import ENDINGS, Entry, read_log
 from harness.record.means import mean_score
-from harness.record.scores import FoldScore
 from harness.record.times import end_of, read_time
 from harness.record.troubles import Trouble, list_troubles
+from harness.search.allotment import allot
+from harness.search.forecast import Pace, forecast_s
 from harness.spec.models import Budget
 
 Phase = Literal["preparing", "running", "complete", "deadline", "stopped", "failed", "killed"]
@@ -121,7 +122,8 @@ def _add_plan(status: Status, history: History) -> Status:
     studies = tuple({study.id: study for study in plan.studies}.values())
     pending = 0 if status.phase == "complete" else sum(_count_left(study, history) for study in studies)
     phase = "complete" if status.phase == "killed" and not pending else status.phase
-    return replace(
+    since = status.since
+    planned = replace(
         status,
         suite=plan.suite,
         phase=phase,
@@ -129,9 +131,14 @@ def _add_plan(status: Status, history: History) -> Status:
         tasks=tuple(_look_at_task(name, plan, history) for name in plan.survey.tasks),
         fits=sum(count_fits(study, history) for study in studies),
         pending=pending,
-        remaining_s=_estimate(studies, history, status.since) if phase == "running" else None,
-        deadline=_find_deadline(spec.budget, status.since) if phase == "running" else None,
         troubles=list_troubles(studies, history),
+    )
+    if phase != "running" or since is None:
+        return planned
+    return replace(
+        planned,
+        remaining_s=_estimate(studies, history, since),
+        deadline=_find_deadline(spec.budget, status.owner, history, since),
     )
 
 
@@ -196,17 +203,10 @@ def _look_at_task(name: str, plan: Plan, history: History) -> TaskStatus:
     )
 
 
-def _estimate(studies: Sequence[Study], history: History, since: datetime | None) -> float | None:
-    """Return the seconds that are left, from the seconds that folds took: of their study, or of all."""
-    folds = [fold for study in studies for record in history.of(study.id) for fold in record.folds]
-    mean = _mean_s(folds)
-    if mean is None:
-        return None
-    left_s = 0.0
-    for study in studies:
-        own = _mean_s([fold for record in history.of(study.id) for fold in record.folds])
-        left_s += _count_left(study, history) * (mean if own is None else own)
-    return left_s / _measure_pace(folds, since)
+def _estimate(studies: Sequence[Study], history: History, since: datetime) -> float | None:
+    """Return the seconds that are left, at the pace of the present process; None where nothing tells."""
+    left_s = forecast_s(studies, history, pace=Pace(studies, history, {}), workers=1)
+    return None if left_s is None else left_s / _measure_pace(studies, history, since)
 
 
 def _count_left(study: Study, history: History) -> int:
@@ -215,28 +215,22 @@ def _count_left(study: Study, history: History) -> int:
     return count_pending(study, history) - sum(len(record.search_folds(study.repeats)) for record in running)
 
 
-def _mean_s(folds: Sequence[FoldScore]) -> float | None:
-    return sum(fold.fit_s for fold in folds) / len(folds) if folds else None
-
-
-def _measure_pace(folds: Sequence[FoldScore], since: datetime | None) -> float:
+def _measure_pace(studies: Sequence[Study], history: History, since: datetime) -> float:
     """Return how many seconds of fits end in one second, of what the present process has done so far."""
+    folds = [fold for study in studies for record in history.of(study.id) for fold in record.folds]
     ends = [(fold, end_of(fold)) for fold in folds]
-    own = [(fold, end) for fold, end in ends if end is not None and since is not None and end > since]
-    if not own or since is None:
+    own = [(fold, end) for fold, end in ends if end is not None and end > since]
+    if not own:
         return 1.0
     passed_s = (max(end for _, end in own) - since).total_seconds()
     return max(0.1, sum(fold.fit_s for fold, _ in own) / passed_s) if passed_s > 0 else 1.0
 
 
-def _find_deadline(budget: Budget, since: datetime | None) -> datetime | None:
-    """Return when the budget of a process ends that began then."""
-    if since is None:
-        return None
-    ends = [] if budget.hours is None else [since + timedelta(hours=budget.hours)]
-    if budget.finish_by is not None:
-        hour, minute = map(int, budget.finish_by.split(":"))
-        local = since.astimezone()
-        end = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        ends.append(end if end > local else end + timedelta(days=1))
-    return min(ends, default=None)
+def _find_deadline(budget: Budget, owner: Owner | None, history: History, since: datetime) -> datetime | None:
+    """Return when the budget of the process ends that works on the run."""
+    earlier = history.sessions
+    if owner is not None and earlier and (earlier[-1].pid, earlier[-1].host) == (owner.pid, owner.host):
+        earlier = earlier[:-1]
+    spent_s = sum(session.elapsed_s for session in earlier)
+    ends_s = allot(budget, began=since, began_s=since.timestamp(), spent_s=spent_s).ends_s
+    return None if ends_s is None else datetime.fromtimestamp(ends_s, tz=since.tzinfo)

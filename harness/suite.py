@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.judge.comparison import Comparison
 from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.judge.rank import find_best_trial, judge_studies
-from harness.limits import allot, count_workers
+from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
 from harness.plan import Plan, expand
 from harness.record.counts import count_fits, count_pending
@@ -158,6 +158,7 @@ def _search(
     on_event: Callable[[Event], None],
 ) -> Outcome:
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
+    from harness.search.allotment import allot
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
     from harness.search.schedule import Schedule
