@@ -53,9 +53,9 @@ def score_tests(
     waiting, in_flight = deque(jobs), 0
     while waiting or in_flight:
         while waiting and pool.idle() and not stop():
-            pool.submit(waiting.popleft())
+            pool.submit(waiting.popleft(), None)
             in_flight += 1
-        if not in_flight:
+        if not in_flight and stop():
             return False
         for _, score in pool.wait(WAIT_S):
             in_flight -= 1

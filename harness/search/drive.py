@@ -49,20 +49,21 @@ def drive(
     by_study = {course.study.id: course for course in courses}
     ended: Literal["complete", "deadline", "stopped"] = "complete"
     in_flight = 0
+
+    def see_end() -> Literal["complete", "deadline", "stopped"]:
+        if stop():
+            return "stopped"
+        return "deadline" if deadline_s is not None and clock() >= deadline_s else "complete"
+
     while True:
         while ended == "complete" and (idle := pool.idle()):
-            if stop():
-                ended = "stopped"
-            elif deadline_s is not None and clock() >= deadline_s:
-                ended = "deadline"
-            elif (job := _choose(courses, idle)) is not None:
-                pool.submit(job)
-                in_flight += 1
-                on_event(FoldStarted(job=job))
-            else:
+            if (ended := see_end()) != "complete" or (job := _choose(courses, idle)) is None:
                 break
-        if not in_flight:
-            break
+            pool.submit(job, None)
+            in_flight += 1
+            on_event(FoldStarted(job=job))
+        if not in_flight and (ended != "complete" or pool.idle() or (ended := see_end()) != "complete"):
+            break  # else no worker is there yet, and one is waited for
         for job, score in pool.wait(WAIT_S):
             in_flight -= 1
             by_study[job.study].take(job, score)
