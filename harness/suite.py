@@ -224,7 +224,8 @@ def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SI
 
 
 def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
-    from harness.search.pool import LocalPool, RayPool
+    from harness.search.pool import LocalPool
+    from harness.search.ray_pool import RayPool
 
     workers = count_workers(spec.compute, pending)
     threads = spec.compute.threads
