@@ -17,7 +17,7 @@ from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
-from harness.record.log import ENDINGS, Entry, read_log
+from harness.record.log import ENDINGS, FORCED, Entry, read_log
 from harness.record.means import mean_score
 from harness.record.times import end_of, read_time
 from harness.record.troubles import Trouble, list_troubles
@@ -33,7 +33,7 @@ PHASES: dict[str, Phase] = {
     "complete": "complete",
     "deadline": "deadline",
     "stopped": "stopped",
-    "signal": "stopped",
+    FORCED: "stopped",
 }
 
 

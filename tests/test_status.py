@@ -81,7 +81,7 @@ def test_a_run_that_is_claimed_and_not_yet_planned_is_being_prepared(tmp_path: P
 
 @pytest.mark.parametrize(
     ("kind", "phase"),
-    [("complete", "complete"), ("deadline", "deadline"), ("signal", "stopped"), ("error", "failed")],
+    [("complete", "complete"), ("deadline", "deadline"), ("forced", "stopped"), ("error", "failed")],
 )
 def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, phase: str) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))

@@ -120,7 +120,8 @@ def run(
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
     spec = read_spec(spec_file, given, allow_path, plugins)
     screen = open_screen(no_color=no_color, quiet=quiet)
-    with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
+    folder = results / spec.name
+    with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, folder, quiet=quiet) as watch:
         ended = run_suite(
             spec,
             base=spec_file.parent,

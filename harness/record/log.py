@@ -18,7 +18,8 @@ LOG_BYTES = 4_000_000  # a night of trouble is less; what is older lies in one m
 TAIL_BYTES = 256_000  # as much of its end as is read
 LINE_LETTERS = 2_000
 ERROR = "error"
-ENDINGS = ("complete", "deadline", "stopped", ERROR, "signal")
+FORCED = "forced"
+ENDINGS = ("complete", "deadline", "stopped", ERROR, FORCED)
 """Kinds of lines after which a process does no more on a run."""
 
 
@@ -67,7 +68,8 @@ def log_faults(folder: Path) -> Iterator[None]:
         yield
     except BaseException as fault:
         with suppress(StorageError):  # the storage may be what has failed, and the fault itself says so
-            write_log(folder, ERROR, f"{type(fault).__name__}: {fault}")
+            kind = FORCED if isinstance(fault, KeyboardInterrupt) else ERROR
+            write_log(folder, kind, f"{type(fault).__name__}: {fault}")
         raise
 
 
