@@ -12,6 +12,7 @@ import typer
 
 from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
+from harness.cli.streams import secure_streams
 from harness.errors import HarnessError, SpecError
 
 INTERRUPTED = 130
@@ -24,6 +25,7 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    secure_streams()
     sys.exit(run(sys.argv[1:]))
 
 
