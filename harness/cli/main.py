@@ -59,7 +59,7 @@ def _invoke(arguments: list[str]) -> int:
     """Call a verb as typer's own `main` does, which would turn an interrupt into an exit without a word."""
     command = typer.main.get_command(app)
     try:
-        with command.make_context("harness", arguments) as context:
+        with command.make_context("harness", list(arguments), obj=tuple(arguments)) as context:
             code = command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

@@ -95,9 +95,17 @@ class Interrupts:
 
 @contextmanager
 def watch_run(
-    screen: Terminal, interrupts: Interrupts, folder: Path, *, quiet: bool
+    screen: Terminal,
+    interrupts: Interrupts,
+    folder: Path,
+    *,
+    quiet: bool,
+    tell_trouble: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Callable[[Plan], Listener]]:
-    """Give what `run_suite` asks for its listener, and give the cursor back in the end; `folder` is the run's."""
+    """Give what `run_suite` asks for its listener, and give the cursor back in the end.
+
+    `folder` is the run's; `tell_trouble` hears what a person may want to mend while it runs.
+    """
     opened: list[Watch] = []
     underway = Underway()
 
@@ -107,20 +115,12 @@ def watch_run(
 
     def open_listener(plan: Plan) -> Listener:
         interrupts.listen(underway.tell, log)  # Ray has just started, and took SIGTERM
-        if quiet:
-            return underway.note
-        screen.say(tell_plan(plan))
-        totals = Counter[str]()
-        for study in {study.id: study for study in plan.studies}.values():
-            totals[study.task] += study.trials
-        watch = screen.watch(totals)
-        watch.__enter__()
-        opened.append(watch)
-        tell = _Narrator(plan, watch).tell
+        narrators = [] if quiet else [_open_narrator(plan, screen, opened).tell]
+        listeners: list[Listener] = [underway.note, _Troubles(plan, tell_trouble).note, *narrators]
 
         def listen(event: Event) -> None:
-            underway.note(event)
-            tell(event)
+            for listener in listeners:
+                listener(event)
 
         return listen
 
@@ -129,6 +129,32 @@ def watch_run(
     finally:
         for watch in opened:
             watch.__exit__(None, None, None)
+
+
+def _open_narrator(plan: Plan, screen: Terminal, opened: list[Watch]) -> _Narrator:
+    screen.say(tell_plan(plan))
+    totals = Counter[str]()
+    for study in {study.id: study for study in plan.studies}.values():
+        totals[study.task] += study.trials
+    watch = screen.watch(totals)
+    watch.__enter__()
+    opened.append(watch)
+    return _Narrator(plan, watch)
+
+
+class _Troubles:
+    """Tells of studies that were given up."""
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
+        self._suite = plan.suite
+        self._studies = {study.id: study for study in plan.studies}
+        self._tell = tell
+
+    def note(self, event: Event) -> None:
+        from harness.search.events import StudyStopped
+
+        if isinstance(event, StudyStopped):
+            self._tell(f"{self._suite}: {name_study(self._studies[event.study])} was given up: {event.cause}")
 
 
 class _Narrator:
