@@ -11,7 +11,7 @@ from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
 from harness.search.course import Course, Proposer, Single
 from harness.search.events import Event, Expected, FoldStarted
-from harness.search.hopeless import STUDIES, share_cause
+from harness.search.hopeless import SUITE_TRIALS, share_cause
 from harness.search.pool import Bench, Pool
 from harness.search.rotation import take_turns
 from harness.search.schedule import Schedule
@@ -140,12 +140,16 @@ class _Loop:
 
     def _give_up_if_hopeless(self) -> None:
         searched = [course for course in self._courses if course.study.kind != "baseline"]
-        causes = [course.cause for course in searched if course.cause]
-        if len(causes) < STUDIES or any(course.succeeded for course in searched) or not share_cause(causes):
+        if any(course.succeeded for course in searched):
+            return
+        reasons = [reason for course in searched for reason in course.failures]
+        if len(reasons) < SUITE_TRIALS or not share_cause(reasons):
             return
         for course in searched:
             if course.searching and not course.cause:
-                course.give_up(f"{len(causes)} studies stopped before it, and none succeeded: {causes[0]}")
+                course.give_up(
+                    f"{len(reasons)} trials of the suite failed alike, none succeeded: {reasons[0]}"
+                )
 
 
 def _open_courses(

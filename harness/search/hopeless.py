@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-TRIALS = 5  # of a study that all failed alike
-STUDIES = 3  # of a suite that stopped alike, while no trial of any has succeeded
+TRIALS = 5  # of a study, that all failed alike
+SUITE_TRIALS = 10  # of any of its studies, while none has succeeded
 
 
 def share_cause(reasons: Sequence[str]) -> bool:
