@@ -20,6 +20,7 @@ HUNG = 10.0  # times the usual: such a fit is not slow
 RESERVED = 0.5  # of the time at most is kept for what follows the search
 MARGIN = 1.1  # fits take longer and shorter
 COUNT_S = 5.0  # how often it is counted anew what follows the search
+RAISE = "raise it, and the same command goes on"
 TELL_S = 10.0  # how often it is told when the suite will end
 
 
@@ -140,9 +141,9 @@ class Schedule:
         """Return which part of the budget is spent for a task, but for the time; empty where none is."""
         limit = self._allotment
         if limit.trials is not None and self._asked >= limit.trials:
-            return f"the {limit.trials} trials of budget.trials are spent: raise it, and the same command goes on"
+            return f"the {limit.trials} trials of budget.trials are spent: {RAISE}"
         if limit.task_s is not None and self._spent_s[task] >= limit.task_s:
-            return f"the {limit.task_s / 3600:g} h of budget.per_task are spent on '{task}': raise it, and the same command goes on"
+            return f"the {limit.task_s / 3600:g} h of budget.per_task are spent on '{task}': {RAISE}"
         return ""
 
     def _find_hung_s(self, study: str) -> float:
