@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -46,7 +48,8 @@ class Logbook:
         self._reminded_s = clock()
         self._counts = Counter(record.state for study in self._studies for record in history.of(study))
         known = sum(count for state, count in self._counts.items() if state != "running")
-        write_log(folder, "start", f"{tell_plan(plan)}; {known} trials known from before")
+        worker = f"process {os.getpid()} on host {socket.gethostname()}"
+        write_log(folder, "start", f"{worker}: {tell_plan(plan)}; {known} trials known from before")
         for sentence in history.damage:
             write_log(folder, "damage", sentence)
 

@@ -19,6 +19,7 @@ from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
 from harness.record.log import ENDINGS, FORCED, Entry, read_log
 from harness.record.means import mean_score
+from harness.record.predictions import list_predictions, predictions_name
 from harness.record.times import end_of, read_time
 from harness.record.troubles import Trouble, list_troubles
 from harness.search.allotment import allot
@@ -39,7 +40,7 @@ PHASES: dict[str, Phase] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Trials by their state; `lost` counts what the ledger had and has no more."""
+    """Trials by their state; `lost` counts lines that the ledger had and has no more."""
 
     planned: int = 0
     complete: int = 0
@@ -127,7 +128,7 @@ def _add_plan(status: Status, history: History) -> Status:
         status,
         suite=plan.suite,
         phase=phase,
-        counts=_count_trials(studies, history),
+        counts=_count_trials(status.folder, studies, history),
         tasks=tuple(_look_at_task(name, plan, history) for name in plan.survey.tasks),
         fits=sum(count_fits(study, history) for study in studies),
         pending=pending,
@@ -172,7 +173,7 @@ def _find_end(ending: Entry | None, history: History) -> datetime | None:
     return max((end for end in ends if end is not None), default=None)
 
 
-def _count_trials(studies: Sequence[Study], history: History) -> Counts:
+def _count_trials(folder: Path, studies: Sequence[Study], history: History) -> Counts:
     states = Counter(record.state for study in studies for record in history.of(study.id))
     return Counts(
         planned=sum(study.trials for study in studies),
@@ -180,7 +181,15 @@ def _count_trials(studies: Sequence[Study], history: History) -> Counts:
         pruned=states["pruned"],
         failed=states["failed"],
         running=states["running"],
+        lost=max(history.lost, _count_orphans(folder, history) - 1),  # one may be on its way into the ledger
     )
+
+
+def _count_orphans(folder: Path, history: History) -> int:
+    """Return how many folds have predictions and no line in the ledger."""
+    folds = [fold for record in history.trials.values() for fold in (*record.folds, *record.reduced)]
+    tests = [record.test for record in history.trials.values() if record.test is not None]
+    return len(set(list_predictions(folder)) - {predictions_name(fold.key) for fold in (*folds, *tests)})
 
 
 def _look_at_task(name: str, plan: Plan, history: History) -> TaskStatus:

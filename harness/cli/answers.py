@@ -61,7 +61,7 @@ def show_ending(ended: Run) -> str:
     """Return where the results lie and what can be done next."""
     state = {
         "complete": "add trials: raise search.trials and run the same command",
-        "deadline": "the budget ended: the same command goes on",
+        "deadline": f"the budget ended: {ended.outcome.why}",
         "stopped": "stopped: the same command goes on",
     }[ended.outcome.ended]
     return f"{ended.folder}/report.html · {state}"

@@ -86,10 +86,9 @@ def _tell_watch(detached: Detached, results: Path) -> str:
 
 def _start(arguments: Sequence[str], output: BinaryIO, errors: BinaryIO) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name != "HARNESS_DETACH"}
-    # Its log has what happens; what it prints are its tables, and what nobody expected.
-    environment["HARNESS_QUIET"] = "1"
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", HARNESS, *arguments],
+        # Quiet, for its log has what happens: what it prints are its tables, and what nobody expected.
+        [sys.executable, "-P", "-c", HARNESS, *arguments, "--quiet"],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,

@@ -25,7 +25,7 @@ def render(status: Status, *, width: int = 80) -> str:
     lines = [*wrap(f"{sanitise(status.suite)} · {_tell_phase(status)}", width)]
     if status.counts.planned:
         lines += [
-            *wrap(_tell_counts(status), width),
+            *(wrap(_tell_counts(status), width) if status.phase != "complete" else []),
             *_draw_tasks(status, width),
             *wrap(_tell_outlook(status), width, between="; "),
         ]
@@ -39,7 +39,7 @@ def summarize(status: Status) -> str:
     """Return how a run stands in one line, without what changes with every second."""
     parts = [sanitise(status.suite), _tell_phase(status)]
     if status.counts.planned:
-        parts += [_tell_counts(status), f"{status.fits:,} fits"]
+        parts += [_tell_counts(status)] if status.phase != "complete" else []
         parts += [f"{count_noun(sum(each.times for each in status.troubles), 'fault')}"] * bool(
             status.troubles
         )
@@ -89,7 +89,7 @@ def _tell_phase(status: Status) -> str:
     if status.phase == "running":
         return f"running since {since} ({status.owner})"
     if status.phase == "complete":
-        return f"finished {ended}."
+        return f"finished {ended}. {_tell_counts(status)}"
     if status.phase == "deadline":
         return f"the budget ended {ended}."
     if status.phase == "stopped":
@@ -130,7 +130,7 @@ def _draw_tasks(status: Status, width: int) -> list[str]:
             shorten(sanitise(task.name), most),
             _draw_bar(task, bar),
             f"{task.ended:,}/{task.planned:,}",
-            "" if task.best is None else f"best {task.best:.3f}",
+            "" if task.best is None else f"best {task.best:.3g}",
             sanitise(task.metric) if width >= NARROW else "",
         )
         for task in status.tasks

@@ -152,6 +152,11 @@ class Course:
         return self._ended_early or not self._wants_more() or self._gate.is_closed(self.study)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """Why trials failed, one reason each."""
+        return tuple(self._failures)
+
+    @property
     def searching(self) -> bool:
         """Whether a trial is under way, or may be asked one day."""
         return bool(self._heats) or (not self._ended_early and self._wants_more())

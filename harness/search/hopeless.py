@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from harness.record.troubles import name_cause
 
-TRIALS = 5  # of a study that all failed alike
-STUDIES = 3  # of a suite that stopped alike, while no trial of any has succeeded
+TRIALS = 5  # of a study, that all failed alike
+SUITE_TRIALS = 10  # of any of its studies, while none has succeeded
 
 
 def share_cause(reasons: Sequence[str]) -> bool:
