@@ -8,13 +8,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from harness.record.troubles import Trouble
-from harness.report.layout import pad, sanitise, shorten, wrap
+from harness.report.layout import lay_out, sanitise, shorten, wrap
 from harness.report.numbers import count_noun
 from harness.status import Status, TaskStatus
 
 CAUSES = 8  # more would push the rest out of sight; all of them stand in the document
-BAR, NARROW_BAR = 20, 8
-NARROW = 60  # columns, below which bars are short
+BAR = 20
+NARROW = 60  # columns, below which there are no bars
 CAUSE_LETTERS = 300
 GOES_ON = "the same command goes on"
 FAR_S = 18 * 3600  # what is further away is told with its date
@@ -123,19 +123,19 @@ def _tell_counts(status: Status) -> str:
 
 
 def _draw_tasks(status: Status, width: int) -> list[str]:
-    bar = BAR if width >= NARROW else NARROW_BAR
-    most = max(8, width // 4)
+    """Return a line for each task; where it is narrow the bar goes, for its numbers say as much."""
+    wide = width >= NARROW
     rows = [
         (
-            shorten(sanitise(task.name), most),
-            _draw_bar(task, bar),
+            shorten(sanitise(task.name), max(12, width // 4)),
+            *([_draw_bar(task, BAR)] if wide else []),
             f"{task.ended:,}/{task.planned:,}",
             "" if task.best is None else f"best {task.best:.3g}",
-            sanitise(task.metric) if width >= NARROW else "",
+            *([sanitise(task.metric)] if wide else []),
         )
         for task in status.tasks
     ]
-    return [f" {line}".rstrip() for line in pad(rows)] if rows else []
+    return lay_out(rows) if rows else []
 
 
 def _draw_bar(task: TaskStatus, columns: int) -> str:
