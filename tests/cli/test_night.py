@@ -31,15 +31,6 @@ with claim_run(Path(sys.argv[1])):
     sys.stdin.read()
 """
 
-LOOK = """
-import sys
-from pathlib import Path
-from harness.record.files import find_owner
-print("looking", flush=True)
-while True:
-    find_owner(Path(sys.argv[1]))
-"""
-
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,18 +127,3 @@ def test_a_watcher_at_a_terminal_is_drawn_over_and_leaves_quietly(tmp_path: Path
     os.close(ours)
     assert b"\x1b[1A" in said  # the cursor went up again
     assert b"Traceback" not in said
-
-
-def test_a_claim_is_taken_while_somebody_looks_at_it(tmp_path: Path) -> None:
-    looking = subprocess.Popen(
-        [sys.executable, "-c", LOOK, str(tmp_path / "night")], stdout=subprocess.PIPE, text=True
-    )
-    with claim_run(tmp_path / "night"):
-        pass
-    assert looking.stdout is not None
-    with looking:
-        assert looking.stdout.readline() == "looking\n"
-        for _ in range(50):
-            with claim_run(tmp_path / "night"):
-                pass
-        looking.kill()
