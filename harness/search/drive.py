@@ -9,10 +9,11 @@ from typing import Literal
 from harness.plan import Study
 from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
-from harness.search.course import Course, Proposer, Single
+from harness.search.course import Course
 from harness.search.events import Event, Expected, FoldStarted
 from harness.search.hopeless import SUITE_TRIALS, share_cause
 from harness.search.pool import Bench, Pool
+from harness.search.proposer import Proposer, Single
 from harness.search.rotation import take_turns
 from harness.search.schedule import Schedule
 from harness.spec.models import Search
