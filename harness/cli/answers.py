@@ -13,6 +13,7 @@ from harness.report.numbers import count_noun
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
+    from harness.cli.notify import Occasion
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
     from harness.judge.comparison import Cell
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 LICENCE_COLUMN = 51  # where it begins in the list of assets
 FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
+ENDINGS: dict[str, tuple[Occasion, str]] = {
+    "complete": ("finished", "is finished"),
+    "deadline": ("budget", "has ended with its budget"),
+    "stopped": ("stopped", "was stopped"),
+}
 COMPLETE, SOME_FAILED, BUDGET_ENDED, INTERRUPTED = 0, 1, 5, 130
 
 
@@ -59,6 +65,18 @@ def show_ending(ended: Run) -> str:
         "stopped": "stopped: the same command goes on",
     }[ended.outcome.ended]
     return f"{ended.folder}/report.html · {state}"
+
+
+def tell_ending(ended: Run) -> tuple[Occasion, str]:
+    """Return how a run ended: the occasion of a message to somebody elsewhere, and the message."""
+    trials = [cell.trials for cell in ended.comparison.cells]
+    counts = (
+        f"{sum(each.ok for each in trials):,} trials complete, {sum(each.pruned for each in trials):,} pruned, "
+        f"{sum(each.failed for each in trials):,} failed"
+    )
+    occasion, state = ENDINGS[ended.outcome.ended]
+    why = f" ({ended.outcome.why})" if ended.outcome.why else ""
+    return occasion, f"{ended.comparison.suite} {state}{why}: {counts}. {ended.folder / 'report.html'}"
 
 
 def describe_prospect(prospect: Prospect) -> dict[str, object]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.plan import Study
 from harness.record.counts import count_following, count_untested
 from harness.record.history import History
 from harness.record.scores import FoldJob, FoldScore, Key
+from harness.search.allotment import Allotment
 from harness.search.forecast import Bench, Pace, forecast_s
 
 REPORT_S = 10.0  # kept for the tables until it is known what they take
@@ -22,18 +22,6 @@ MARGIN = 1.1  # fits take longer and shorter
 COUNT_S = 5.0  # how often it is counted anew what follows the search
 RAISE = "raise it, and the same command goes on"
 TELL_S = 10.0  # how often it is told when the suite will end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allotment:
-    """What a suite may use; None: as much as it wants."""
-
-    began_s: float = 0.0  # a moment on the clock, as the next one is
-    ends_s: float | None = None
-    trials: int | None = None  # of arms and controls, all together
-    task_s: float | None = None  # of fitting, for each task
-    fold_s: float | None = None  # a fit that takes longer, and ten times what is usual, is hung
-    cause: str = "the time is over"  # what ends at `ends_s`, in words
 
 
 class Schedule:
