@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.assets.lock import Asset
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
+    from harness.doctor import Finding as Health
     from harness.judge.comparison import Cell
     from harness.model.layers import Layers
     from harness.plan import Plan, Study
@@ -241,3 +242,23 @@ def show_finding(finding: Finding, width: int) -> str:
     verdict = "ok" if finding.ok else "FAILED"
     band = f"{finding.figure:.3g} in [{finding.low:g}, {finding.high:g}]"
     return "\n".join(wrap(f"{verdict} {finding.check}: {finding.what}: {band}", width))
+
+
+def describe_health(findings: Sequence[Health]) -> dict[str, object]:
+    """Return what was found of a machine as a document."""
+    ok = all(finding.state != "fail" for finding in findings)
+    return {"ok": ok, "findings": [asdict(finding) for finding in findings]}
+
+
+def show_health(finding: Health, width: int) -> str:
+    """Return a finding in one line, with what to do below it."""
+    told = f"{finding.state:4} {finding.check}: {finding.says}"
+    remedy = f"   → {finding.remedy}" if finding.remedy else ""
+    return "\n".join([*wrap(told, width), *([remedy] if remedy else [])])
+
+
+def sum_health(findings: Sequence[Health]) -> str:
+    """Return the last line: how many findings there are of each kind."""
+    counts = Counter(finding.state for finding in findings)
+    warnings = count_noun(counts["warn"], "warning")
+    return f" {counts['ok']} ok, {warnings}, {count_noun(counts['fail'], 'failure')}"
