@@ -212,7 +212,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     search = spec.search.model_dump(exclude={"trials"})
 
     def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
-        return study(name, kind, resolve_space(arm, found.blocks), [_describe_arm(arm), search], outer_fold)
+        return study(name, kind, resolve_space(arm, found.blocks), [describe_arm(arm), search], outer_fold)
 
     outer = list_outer(protocol)
     scratch = make_scratch(spec.arms, found.blocks)
@@ -255,7 +255,8 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
     ]
 
 
-def _describe_arm(arm: ArmOptions) -> dict[str, object]:
+def describe_arm(arm: ArmOptions) -> dict[str, object]:
+    """Return what an arm's numbers depend on, by key, each value as it is written in a spec."""
     described = {
         name: getattr(arm, name)
         for name, field in sorted(type(arm).model_fields.items())

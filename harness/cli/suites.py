@@ -75,8 +75,8 @@ def plan(
     json: Json = False,
 ) -> int:
     """Show a suite's cells, what of them is done already, and what differences it can find; trains nothing."""
-    from harness.cli.answers import describe_prospect, show_prospect
-    from harness.suite import plan_suite
+    from harness.cli.prospects import describe_prospect, show_prospect
+    from harness.prospect import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
