@@ -60,7 +60,7 @@ def find_reuse(
     if not (folder / "lock.json").exists():
         return None
     past = _read_past(folder)
-    known = {study for study, _ in history.trials}
+    known = {record.study for record in history.trials.values() if record.folds}
     planned = {study.id for study in past.plan.studies} if isinstance(past, _Past) else set()
     reused, waiting, new = [], [], []
     for cell, studies in _group(plan).items():
