@@ -15,7 +15,7 @@ from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
-from harness.limits import count_workers, find_deadline
+from harness.limits import allot, count_workers
 from harness.locked import has_untested, list_tests, score_tests
 from harness.plan import Plan, expand
 from harness.record.counts import count_pending
@@ -71,6 +71,7 @@ def run_suite(
     """
     from harness.learn.survey import survey_spec
 
+    began, began_s = datetime.now().astimezone(), time.monotonic()
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
@@ -89,11 +90,20 @@ def run_suite(
         for task, facts in survey.tasks.items():
             write_rows(folder, facts.digest, rows[task])
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
-        with Ledger.open(folder) as ledger:
+        with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
             bound = bind(source, survey)
             outcome = _search(
-                spec, plan, bound, folder, ledger, reopen_test=reopen_test, stop=stop, on_event=watch(plan)
+                spec,
+                plan,
+                bound,
+                folder,
+                ledger,
+                began=began,
+                began_s=began_s,
+                reopen_test=reopen_test,
+                stop=stop,
+                on_event=watch(plan),
             )
             comparison = write_results(folder, plan, ledger.history(), spec)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
@@ -106,6 +116,8 @@ def _search(
     folder: Path,
     ledger: Ledger,
     *,
+    began: datetime,
+    began_s: float,
     reopen_test: bool,
     stop: Callable[[], bool],
     on_event: Callable[[Event], None],
@@ -113,9 +125,16 @@ def _search(
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
+    from harness.search.schedule import Schedule
 
     before = ledger.history()
-    deadline_s = find_deadline(spec.budget, now=datetime.now().astimezone(), clock_s=time.monotonic())
+    schedule = Schedule(
+        plan.studies,
+        ledger.history,
+        allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
+        clock=time.monotonic,
+        rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
+    )
     pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
     try:
         outcome = drive(
@@ -124,21 +143,25 @@ def _search(
             open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
             pool=pool,
             search=spec.search,
-            clock=time.monotonic,
-            deadline_s=deadline_s,
+            schedule=schedule,
+            minimum_trials=spec.budget.minimum_trials,
             find_best=lambda study: find_best_trial(
                 plan, study, ledger.history(), spec, read=open_reader(folder)
             ),
             stop=stop,
             on_event=on_event,
         )
-        if outcome.ended != "complete":
+        if outcome.ended == "stopped":
             return outcome
         jobs = _list_tests(spec, plan, folder, ledger.history(), reopen=reopen_test)
-        tested = score_tests(jobs, ledger=ledger, pool=pool, stop=lambda: stop() or _is_late(deadline_s))
+        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop)
     finally:
         pool.close()
-    return outcome if tested else replace(outcome, ended="stopped" if stop() else "deadline")
+    if tested or outcome.ended != "complete":
+        return outcome
+    if stop():
+        return replace(outcome, ended="stopped")
+    return replace(outcome, ended="deadline", why=schedule.tell_end())
 
 
 def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reopen: bool) -> list[FoldJob]:
@@ -147,10 +170,6 @@ def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reope
         return []
     cells = judge_studies(plan, history, spec, read=open_reader(folder))
     return list_tests(plan, cells, history, reopen=reopen)
-
-
-def _is_late(deadline_s: float | None) -> bool:
-    return deadline_s is not None and time.monotonic() >= deadline_s
 
 
 def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SILENCE) -> Layers:
@@ -169,7 +188,8 @@ def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SI
 
 
 def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
-    from harness.search.pool import LocalPool, RayPool
+    from harness.search.pool import LocalPool
+    from harness.search.ray_pool import RayPool
 
     workers = count_workers(spec.compute, pending)
     threads = spec.compute.threads

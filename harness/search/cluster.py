@@ -60,6 +60,14 @@ def start_cluster(*, workers: int, threads: int) -> Cluster:
     return cluster
 
 
+def find_own_node() -> str:
+    """Return Ray's name of the node that this process belongs to."""
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
 def _start(folder: Path, workers: int, threads: int) -> None:
     token = folder / "token"
     token.touch(mode=0o600)

@@ -50,4 +50,11 @@ class StudyStopped:
     cause: str
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """When the suite is expected to end, by what its fits took."""
+
+    remaining_s: float
+
+
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected

@@ -51,7 +51,7 @@ class Chaotic:
     def idle(self) -> tuple[Bench | None, ...]:
         return tuple(self._free)
 
-    def submit(self, job: FoldJob) -> None:
+    def submit(self, job: FoldJob, limit_s: float | None) -> None:
         bench = (job.task, job.backbone)
         self._free.remove(bench if bench in self._free else self._free[0])
         self._jobs.append(job)

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "search"), str(Path(__file__).pa
 from made import make_plan, make_score, make_study, run_plan  # noqa: E402  # found by the line above
 
 from harness.record.scores import FoldJob, FoldScore  # noqa: E402
-from harness.search.pool import RayPool  # noqa: E402
+from harness.search.ray_pool import RayPool  # noqa: E402
 from harness.spec.models import Search  # noqa: E402
 
 FOLD_S = 0.2
