@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
+
+
+def name_processor(proc: Path = PROC) -> str:
+    """Return what kind of processor this is, and how many of its cores count: what a timing holds for."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in _read(proc / "cpuinfo").splitlines()
+        if "model name" in line
+    ]
+    return f"{next(iter(models), platform.machine())} x {read_machine().usable_cores}"

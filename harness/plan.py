@@ -187,7 +187,7 @@ def _join_confirms(confirms: Sequence[Confirm]) -> Confirm | None:
 def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[Study]:
     facts, found = survey.tasks[task], survey.backbones[backbone]
     protocol = protocol_of(spec, task)
-    bench = _identify_bench(spec, survey, task, backbone)
+    bench = identify_bench(spec, survey, task, backbone)
 
     def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
         return Study(
@@ -232,7 +232,7 @@ def _count_trials(space: Space | None, wanted: int) -> int:
     return int(min(wanted, distinct)) if math.isfinite(distinct) else wanted
 
 
-def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
+def identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
     """Return what every number of a (task, backbone) depends on; names, paths, times and workers are no part of it."""
     own = spec.tasks[task]
     shared = set(TaskOptions.model_fields) - {"type"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -29,6 +29,7 @@ from harness.runs import RESULTS, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
+from harness.timing import hint_fits, read_timings
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
@@ -85,18 +86,16 @@ def run_suite(
             if not known:
                 shutil.rmtree(folder)  # nothing was started: nothing but the claim is in it
             raise
-        given = text if text is not None else spec.model_dump_json(indent=1).encode()
-        write_whole(folder / "spec.yaml", given)
+        write_whole(folder / "spec.yaml", spec.model_dump_json(indent=1).encode() if text is None else text)
         for task, facts in survey.tasks.items():
             write_rows(folder, facts.digest, rows[task])
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
-            bound = bind(source, survey)
             outcome = _search(
                 spec,
                 plan,
-                bound,
+                bind(source, survey),
                 folder,
                 ledger,
                 began=began,
@@ -128,14 +127,18 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
+    hints = hint_fits(plan, read_timings(plan, spec, source.cache))
     schedule = Schedule(
         plan.studies,
         ledger.history,
         allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
         clock=time.monotonic,
+        hints=hints,
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
+    pending = sum(count_pending(study, before) for study in plan.studies)
+    _tell_estimate(plan, before, hints, count_workers(spec.compute, pending), on_event)
+    pool = _open_pool(spec, source, pending)
     try:
         outcome = drive(
             plan.studies,
@@ -162,6 +165,22 @@ def _search(
     if stop():
         return replace(outcome, ended="stopped")
     return replace(outcome, ended="deadline", why=schedule.tell_end())
+
+
+def _tell_estimate(
+    plan: Plan,
+    before: History,
+    hints: Mapping[tuple[str, str], float],
+    workers: int,
+    on_event: Callable[[Event], None],
+) -> None:
+    """Say how long the suite will take, where an earlier plan has timed its fits."""
+    from harness.search.events import Estimated
+    from harness.search.forecast import Pace, forecast_s
+
+    left_s = forecast_s(plan.studies, before, pace=Pace(plan.studies, before, hints), workers=workers)
+    if left_s and hints:
+        on_event(Estimated(remaining_s=left_s, workers=workers))
 
 
 def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reopen: bool) -> list[FoldJob]:

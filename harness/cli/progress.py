@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from harness.cli.descendants import end_descendants
-from harness.report.numbers import count_noun
+from harness.report.numbers import count_noun, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -110,8 +110,12 @@ class _Narrator:
 
     def tell(self, event: Event) -> None:
         """Show one event."""
-        from harness.search.events import StudyStopped, TrialEnded
+        from harness.search.events import Estimated, StudyStopped, TrialEnded
 
+        if isinstance(event, Estimated):
+            workers = count_noun(event.workers, "worker")
+            told = f"estimate {show_span(event.remaining_s)} on {workers} (timed on one fit of each task)"
+            self._watch.event(told)
         if isinstance(event, StudyStopped):
             self._watch.event(f"{self._name(event.study)}: {event.cause}")
         if isinstance(event, TrialEnded):

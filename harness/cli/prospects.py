@@ -7,14 +7,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.report.layout import lay_out, shorten, wrap
-from harness.report.numbers import count_noun
+from harness.report.numbers import count_noun, show_bytes, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
     from harness.prospect import Prospect
     from harness.reuse import Reuse
+    from harness.room import Room
 
 FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
+TIMED = "timed on one fit of each task"
+BAND = "the band: depths and epochs at random, up to half of the trials pruned, fits 0.9 to 1.3 times as long as alone"
 
 
 def describe_prospect(prospect: Prospect) -> dict[str, object]:
@@ -44,6 +47,13 @@ def describe_prospect(prospect: Prospect) -> dict[str, object]:
             for study in plan.studies
         ],
         "reuse": None if prospect.reuse is None else _describe_reuse(prospect.reuse),
+        "hours": _describe_hours(prospect),
+        "timings": [
+            {"task": task, "backbone": backbone} | asdict(timing)
+            for (task, backbone), timing in prospect.timings.items()
+        ],
+        "untimed": list(prospect.untimed),
+        "room": asdict(prospect.room),
         "detectable": [describe_detectable(each) for each in prospect.detectable],
     }
 
@@ -66,10 +76,12 @@ def show_prospect(prospect: Prospect, width: int) -> str:
     rows = [("cell", "trials", "fits", "known")]
     rows += [_row(studies, prospect, width) for studies in cells.values()]
     total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
-    workers = count_noun(prospect.workers, "worker")
     lines += [f" {line.strip()}" for line in lay_out(rows)]
+    workers = count_noun(prospect.workers, "worker")
     lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
     lines += _tell_reuse(prospect.reuse, width)
+    lines += _tell_hours(prospect, width)
+    lines += _tell_room(prospect.room, width)
     lines += tell_detectable(prospect.detectable, width)
     return "\n".join(lines)
 
@@ -132,3 +144,48 @@ def _tell_reuse(reuse: Reuse | None, width: int) -> list[str]:
         left = f"what {count_noun(reuse.left, 'former cell')} found stays in the ledger and out of the tables"
         lines += wrap(left, width)
     return lines
+
+
+def _describe_hours(prospect: Prospect) -> dict[str, object] | None:
+    hours, limit_s = prospect.hours, prospect.limit_s
+    if hours is None:
+        return None
+    share = None if limit_s is None else hours.share_in(limit_s)
+    return asdict(hours) | {"workers": prospect.workers, "limit_s": limit_s, "share": share}
+
+
+def _tell_hours(prospect: Prospect, width: int) -> list[str]:
+    """Return in lines how long what is left will take, what that rests on, and whether it is done in time."""
+    hours, limit_s = prospect.hours, prospect.limit_s
+    lines = [line for why in prospect.untimed for line in wrap(why, width)]
+    if hours is None:
+        return [
+            *lines,
+            *wrap("no estimate: nothing was timed; `harness plan` without --no-timing does it", width),
+        ]
+    if not hours.expected_s:
+        return lines
+    workers = count_noun(prospect.workers, "worker")
+    band = f"{show_span(hours.low_s)} - {show_span(hours.high_s)}"
+    lines += wrap(f"estimate {show_span(hours.expected_s)} on {workers} (80 %: {band}), {TIMED}", width)
+    lines += wrap(BAND, width)
+    if limit_s is None:
+        return lines
+    share, given = hours.share_in(limit_s), show_span(limit_s)
+    if hours.high_s <= limit_s:
+        return [*lines, *wrap(f"within {given}: all of it", width)]
+    if share == 1:
+        return [*lines, *wrap(f"within {given}: all of it if nothing is slower than expected", width)]
+    done = f"about {100 * share:.0f} % of {count_noun(hours.trials, 'trial')}, and the table of these"
+    return [*lines, *wrap(f"within {given}: {done}", width)]
+
+
+def _tell_room(room: Room, width: int) -> list[str]:
+    """Return in lines what is needed of disk and memory, and what cannot fit."""
+    if not room.results_bytes:
+        return []
+    shelf = f" and {show_bytes(room.shelf_bytes)} of shelf" if room.shelf_bytes else ""
+    memory = f"{show_bytes(room.worker_bytes)} of memory a worker ({show_bytes(room.memory_bytes)} free)"
+    told = f"needs {show_bytes(room.results_bytes)} of disk{shelf} ({show_bytes(room.free_bytes)} free), {memory}"
+    lines = wrap(told, width)
+    return lines + [line for refusal in room.refusals for line in wrap(f"does not fit: {refusal}", width)]

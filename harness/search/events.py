@@ -57,4 +57,12 @@ class Expected:
     remaining_s: float
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """How long the suite will take on so many workers, said once before the first fold, where its fits were timed."""
+
+    remaining_s: float
+    workers: int
+
+
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected | Estimated
