@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from harness.machine import read_machine
 from harness.spec.models import Compute
 
 FITS_A_WORKER = 24  # fewer are done sooner in this process: a Ray worker takes 5 s of CPU to start
@@ -26,4 +25,4 @@ def _count_places(compute: Compute) -> int:
 
 
 def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return read_machine().usable_cores

@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING
 from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError
 from harness.judge.comparison import Comparison
-from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
 from harness.plan import Plan, expand
-from harness.record.counts import count_fits, count_pending
+from harness.record.counts import count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
-from harness.record.ledger import Ledger, read_history
+from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
 from harness.record.log import log_faults
 from harness.record.predictions import open_reader
+from harness.record.rows import Rows, write_rows
 from harness.runs import RESULTS, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
+from harness.timing import hint_fits, read_timings
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
@@ -50,45 +51,6 @@ class Run:
     comparison: Comparison
     outcome: Outcome
     damage: tuple[str, ...]  # what was wrong with the ledger when it was opened
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
-    """A plan with what of it is done already: fits by study id."""
-
-    plan: Plan
-    known: dict[str, int]
-    workers: int
-    detectable: tuple[Detectable, ...]
-
-
-def plan_suite(
-    spec: Spec,
-    *,
-    base: Path = Path(),
-    results: Path = RESULTS,
-    offline: bool = False,
-    discordance: float = DISCORDANCE,
-    progress: Progress = SILENCE,
-) -> Prospect:
-    """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
-
-    `discordance` is the share of examples that two arms are assumed to decide differently where no pilot tells.
-    `base` is the folder that relative paths of the spec start from. Assets that the spec names are fetched, unless
-    `offline`: raises `AssetError`, `DataError` or `ModelError` for what is missing or cannot be used.
-    """
-    from harness.learn.survey import survey_spec
-
-    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline, progress=progress)))
-    folder = results / spec.name
-    history = read_history(folder) if (folder / "ledger.jsonl").exists() else History(trials={})
-    pending = sum(count_pending(study, history) for study in plan.studies)
-    return Prospect(
-        plan=plan,
-        known={study.id: count_fits(study, history) for study in plan.studies},
-        workers=count_workers(spec.compute, pending),
-        detectable=find_detectable(plan, history, spec, discordance=discordance),
-    )
 
 
 def run_suite(
@@ -119,22 +81,24 @@ def run_suite(
     with claim_run(folder), log_faults(folder):
         try:
             source = open_source(spec, base=base, offline=offline, progress=progress)
-            plan = expand(spec, survey_spec(source))
+            rows: dict[str, Rows] = {}
+            survey = survey_spec(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
+            plan = expand(spec, survey)
         except (HarnessError, KeyboardInterrupt):
             if not known:
                 shutil.rmtree(folder)  # nothing was started: nothing but the claim and the log is in it
             raise
-        given = text if text is not None else spec.model_dump_json(indent=1).encode()
-        write_whole(folder / "spec.yaml", given)
-        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
+        write_whole(folder / "spec.yaml", spec.model_dump_json(indent=1).encode() if text is None else text)
+        for task, facts in survey.tasks.items():
+            write_rows(folder, facts.digest, rows[task])
+        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
             logbook = Logbook(folder, plan, ledger.history())
-            bound = bind(source, plan.survey)
             outcome = _search(
                 spec,
                 plan,
-                bound,
+                bind(source, survey),
                 folder,
                 ledger,
                 began=began,
@@ -176,14 +140,17 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
+    pending = sum(count_pending(study, before) for study in plan.studies)
     schedule = Schedule(
         plan.studies,
         ledger.history,
         allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
         clock=time.monotonic,
+        hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
+        workers=count_workers(spec.compute, pending),
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
+    pool = _open_pool(spec, source, pending)
     try:
         outcome = drive(
             plan.studies,

@@ -17,6 +17,7 @@ from harness.cli.underway import Underway
 from harness.errors import StorageError
 from harness.logbook import name_study, tell_plan
 from harness.record.log import write_log
+from harness.report.numbers import count_noun, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -168,8 +169,11 @@ class _Narrator:
 
     def tell(self, event: Event) -> None:
         """Show one event."""
-        from harness.search.events import StudyStopped, TrialEnded
+        from harness.search.events import Expected, StudyStopped, TrialEnded
 
+        if isinstance(event, Expected):
+            workers = count_noun(event.workers, "worker")
+            self._watch.expect(f"about {show_span(event.remaining_s)} left on {workers}")
         if isinstance(event, StudyStopped):
             self._watch.event(f"{self._name(event.study)}: {event.cause}")
         if isinstance(event, TrialEnded):

@@ -83,15 +83,26 @@ def plan(
             help="The share of examples that two arms decide differently, where no earlier run tells.",
         ),
     ] = 0.10,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", min=0.0, help="Say what is done in so many hours, not in the spec's budget."),
+    ] = None,
+    timing: Annotated[
+        bool,
+        typer.Option("--timing/--no-timing", help="Time one fit of each task that was not timed before."),
+    ] = True,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Show a suite's cells, what of them is done already, and what differences it can find; trains nothing."""
-    from harness.cli.answers import describe_prospect, show_prospect
-    from harness.suite import plan_suite
+    """Show a suite's cells, what of them is done and why others are new, hours, disk, memory, and what can be found.
+
+    Exit code 3 if this machine cannot hold it.
+    """
+    from harness.cli.prospects import describe_prospect, show_prospect
+    from harness.prospect import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
@@ -101,13 +112,15 @@ def plan(
         results=results,
         offline=offline,
         discordance=discordance,
+        time_fits=timing,
+        hours=hours,
         progress=screen,
     )
     if json:
         answer(describe_prospect(prospect))
     else:
         screen.print(show_prospect(prospect, screen.width))
-    return 0
+    return 3 if prospect.room.refusals else 0
 
 
 @app.command()

@@ -52,9 +52,10 @@ class StudyStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """When the suite is expected to end, by what its fits took."""
+    """How long the rest of the suite will take on so many workers, by what its fits took, or were timed to take."""
 
     remaining_s: float
+    workers: int
 
 
 Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected
