@@ -11,7 +11,7 @@ from typing import Self
 from harness.candidate import Candidate
 from harness.errors import StorageError
 from harness.record import lines
-from harness.record.files import make_folder, storage_faults, sync_folder
+from harness.record.files import make_folder, refuse_strays, storage_faults, sync_folder
 from harness.record.history import History, TrialRecord
 from harness.record.predictions import (
     list_predictions,
@@ -149,6 +149,7 @@ class Ledger:
 def read_history(folder: Path) -> History:
     """Return what the ledger in `folder` says, changing nothing: another process may be writing it."""
     path = folder / LEDGER
+    refuse_strays(folder)
     if not path.exists():
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.candidate import Candidate
 from harness.record.scores import FoldScore, TrialState
@@ -60,6 +63,7 @@ class Foreign:
 
 
 Event = Asked | Folded | Tested | Ended | Foreign
+Value = TypeVar("Value", Asked, Ended, FoldScore, Candidate)
 
 
 def encode_line(number: int, event: Event) -> bytes:
@@ -75,8 +79,12 @@ def decode_line(line: bytes) -> tuple[int, Event] | None:
     start = line[:-_CLOSE] + b"}"
     if line[-_CLOSE:] != f',"sum":"{_seal_bytes(start)}"}}'.encode():
         return None
-    raw = json.loads(start)
-    return int(raw["n"]), _event(raw)
+    try:
+        raw = json.loads(start)
+        number = int(raw["n"])
+        return number, _event(raw) if raw["v"] == VERSION else Foreign(kind="of another version")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # sealed, but by no harness: the seal is no signature, and a run may be anybody's
 
 
 def version_of(line: bytes) -> int:
@@ -116,13 +124,15 @@ def _body(event: Event) -> dict[str, object]:
 def _event(raw: dict[str, Any]) -> Event:
     kind = raw["event"]
     if kind == "asked":
-        return Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        return _checked(Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"])))
     if kind == "fold":
         return Folded(score=_score(raw), candidate=_candidate(raw["candidate"]))
     if kind == "test":
         return Tested(score=_score(raw))
     if kind == "trial":
-        return Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        return _checked(
+            Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        )
     return Foreign(kind=str(kind))
 
 
@@ -135,8 +145,8 @@ def _score_as_json(score: FoldScore) -> dict[str, object]:
 def _score(raw: dict[str, Any]) -> FoldScore:
     values = {name: value for name, value in raw.items() if name in _SCORE_FIELDS}
     values |= {name: _as_float(values[name]) for name in _FLOATS}
-    values["metrics"] = tuple((name, float(value)) for name, value in values["metrics"])
-    return FoldScore(**values)
+    values["metrics"] = tuple((str(name), float(value)) for name, value in values["metrics"])
+    return _checked(FoldScore(**values))
 
 
 def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
@@ -146,7 +156,38 @@ def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
 def _candidate(raw: dict[str, Any] | None) -> Candidate | None:
     if raw is None:
         return None
-    return Candidate(**(raw | {"extras": tuple((name, value) for name, value in raw["extras"])}))
+    return _checked(
+        Candidate(**(raw | {"extras": tuple((str(name), value) for name, value in raw["extras"])}))
+    )
+
+
+def _checked(value: Value) -> Value:
+    """Return a value whose fields are what they are declared to be; raises `TypeError` for others."""
+    for name, allowed in _declared(type(value)):
+        found = getattr(value, name)
+        if not any(found in kind if isinstance(kind, tuple) else isinstance(found, kind) for kind in allowed):
+            raise TypeError(f"{name} is {found!r}")
+    return value
+
+
+@cache
+def _declared(kind: type) -> tuple[tuple[str, tuple[type | tuple[object, ...], ...]], ...]:
+    """Return the fields of a dataclass with what each may hold: types, and tuples of the values of a Literal."""
+    hints = get_type_hints(kind)
+    return tuple((field.name, tuple(_list_kinds(hints[field.name]))) for field in fields(kind))
+
+
+def _list_kinds(hint: Any) -> Iterator[type | tuple[object, ...]]:
+    origin = get_origin(hint)
+    if origin is Literal:
+        yield get_args(hint)
+    elif origin is None:
+        yield from (int, float) if hint is float else (hint,)
+    elif isinstance(origin, type) and origin is not UnionType:
+        yield origin
+    else:
+        for each in get_args(hint):
+            yield from _list_kinds(each)
 
 
 def _as_legal(value: float | None) -> float | str | None:
