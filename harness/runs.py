@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import SpecError, did_you_mean
+from harness.errors import Fault, SpecError, did_you_mean
 from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
@@ -19,11 +20,14 @@ from harness.record.history import History
 from harness.record.importance import read_importances
 from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import read_history
-from harness.record.lock import Lock, read_lock, read_provenance
+from harness.record.lock import LOCK, Lock, read_lock, read_provenance
 from harness.record.predictions import open_reader
 from harness.record.tables import write_tables
 from harness.report.write import write_report
+from harness.spec.check import list_paths
 from harness.spec.models import Spec, spec_model
+from harness.spec.paths import resolve_path
+from harness.spec.words import dotted
 from harness.supply import bind, open_source
 
 if TYPE_CHECKING:
@@ -60,15 +64,19 @@ def export_model(
     task: str,
     arm: str | None = None,
     out: Path,
+    allowed: Sequence[Path] = (),
     offline: bool = True,
     progress: Progress = SILENCE,
 ) -> Exported:
     """Refit a task's winner, or the best of one arm, on all rows and write a deployable folder.
 
-    Raises `SpecError` for a task or an arm that the run does not have, `StorageError` if `out` is not empty.
+    A run may be anybody's: what it names is read from below the working directory and the folders `allowed` only.
+    Raises `SpecError` for other paths, and for a task or an arm that the run does not have, `StorageError` if `out`
+    is not empty.
     """
     lock = read_lock(folder)
     spec = _read_spec(folder, lock)
+    _refuse_far_paths(folder, spec, lock.base, allowed)
     source = open_source(spec, base=lock.base, offline=offline, progress=progress)
     # Not before: it imports a hub's library, which must know of offline.
     from harness.deploy.export import export_model as export
@@ -109,6 +117,19 @@ def _read_spec(folder: Path, lock: Lock) -> Spec:
             f"{folder}: its spec cannot be read by this version with the plug-ins that it knows "
             f"({'.'.join(map(str, fault['loc']))}: {fault['msg']}): give the run's --plugins"
         ) from None
+
+
+def _refuse_far_paths(folder: Path, spec: Spec, base: Path, allowed: Sequence[Path]) -> None:
+    faults = []
+    for key, text in list_paths(spec, base=base):
+        try:
+            resolve_path(
+                text, base=base, roots=(Path.cwd(), *allowed), key=dotted(key), home="the working directory"
+            )
+        except SpecError as error:
+            faults.append(Fault(file=str(folder / LOCK), message=str(error)))
+    if faults:
+        raise SpecError(faults)
 
 
 def write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:

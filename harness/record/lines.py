@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from functools import cache
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from harness.candidate import Candidate
 from harness.record.scores import FoldScore, TrialState
+from harness.record.typed import check_types
 
 VERSION = 1
 _FLOATS = ("train_score", "valid_score", "train_loss", "valid_loss", "fit_s", "cpu_s")
@@ -63,7 +61,6 @@ class Foreign:
 
 
 Event = Asked | Folded | Tested | Ended | Foreign
-Value = TypeVar("Value", Asked, Ended, FoldScore, Candidate)
 
 
 def encode_line(number: int, event: Event) -> bytes:
@@ -124,13 +121,15 @@ def _body(event: Event) -> dict[str, object]:
 def _event(raw: dict[str, Any]) -> Event:
     kind = raw["event"]
     if kind == "asked":
-        return _checked(Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"])))
+        return check_types(
+            Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        )
     if kind == "fold":
         return Folded(score=_score(raw), candidate=_candidate(raw["candidate"]))
     if kind == "test":
         return Tested(score=_score(raw))
     if kind == "trial":
-        return _checked(
+        return check_types(
             Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
         )
     return Foreign(kind=str(kind))
@@ -146,7 +145,7 @@ def _score(raw: dict[str, Any]) -> FoldScore:
     values = {name: value for name, value in raw.items() if name in _SCORE_FIELDS}
     values |= {name: _as_float(values[name]) for name in _FLOATS}
     values["metrics"] = tuple((str(name), float(value)) for name, value in values["metrics"])
-    return _checked(FoldScore(**values))
+    return check_types(FoldScore(**values))
 
 
 def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
@@ -156,38 +155,9 @@ def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
 def _candidate(raw: dict[str, Any] | None) -> Candidate | None:
     if raw is None:
         return None
-    return _checked(
+    return check_types(
         Candidate(**(raw | {"extras": tuple((str(name), value) for name, value in raw["extras"])}))
     )
-
-
-def _checked(value: Value) -> Value:
-    """Return a value whose fields are what they are declared to be; raises `TypeError` for others."""
-    for name, allowed in _declared(type(value)):
-        found = getattr(value, name)
-        if not any(found in kind if isinstance(kind, tuple) else isinstance(found, kind) for kind in allowed):
-            raise TypeError(f"{name} is {found!r}")
-    return value
-
-
-@cache
-def _declared(kind: type) -> tuple[tuple[str, tuple[type | tuple[object, ...], ...]], ...]:
-    """Return the fields of a dataclass with what each may hold: types, and tuples of the values of a Literal."""
-    hints = get_type_hints(kind)
-    return tuple((field.name, tuple(_list_kinds(hints[field.name]))) for field in fields(kind))
-
-
-def _list_kinds(hint: Any) -> Iterator[type | tuple[object, ...]]:
-    origin = get_origin(hint)
-    if origin is Literal:
-        yield get_args(hint)
-    elif origin is None:
-        yield from (int, float) if hint is float else (hint,)
-    elif isinstance(origin, type) and origin is not UnionType:
-        yield origin
-    else:
-        for each in get_args(hint):
-            yield from _list_kinds(each)
 
 
 def _as_legal(value: float | None) -> float | str | None:

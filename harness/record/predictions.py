@@ -14,13 +14,12 @@ import pyarrow.parquet as pq
 
 from harness.errors import StorageError
 from harness.examples import Target
+from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
 from harness.record.scores import FoldScore, Key, Predictions
 
 FOLDER = "predictions"
-ROWS = 20_000_000  # of one fold: no more than a source of data may have
-BYTES = 4_000_000_000
 _META = b"harness"
 
 
@@ -69,21 +68,11 @@ def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predi
             f"run's folder and run again."
         )
     try:
-        return _as_predictions(_read_table(data))
+        return _as_predictions(read_parquet(data))
     except (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
         # Its hash may be right: a run may be anybody's.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StorageError(f"{path}: holds no predictions as a run writes them ({reason})") from None
-
-
-def _read_table(data: bytes) -> pa.Table:
-    """Return the rows of a Parquet file whose footer promises no more than a fold can have."""
-    with pq.ParquetFile(pa.BufferReader(data)) as file:
-        groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
-        size = sum(group.total_byte_size for group in groups)
-        if file.metadata.num_rows > ROWS or size > BYTES:
-            raise ValueError(f"its footer promises {file.metadata.num_rows} rows in {size} bytes")
-        return file.read()
 
 
 def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from harness.credentials import redact
 from harness.report.layout import sanitise
 
 NARROWEST = 30
@@ -102,7 +103,7 @@ def _open(file: IO[str], *, color: bool) -> Console:
 
 def _write(console: Console, text: str) -> None:
     """Write lines without wrapping; letters that the stream cannot encode become `?`."""
-    lines = "\n".join(map(sanitise, text.splitlines()))
+    lines = "\n".join(map(sanitise, redact(text).splitlines()))
     lines = lines.encode(console.encoding, "replace").decode(console.encoding)
     console.print(Text(lines), soft_wrap=True)
 
