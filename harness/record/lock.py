@@ -75,11 +75,11 @@ def read_lock(folder: Path) -> Lock:
     """Return the lock of a run; raises `StorageError` where there is none that can be read."""
     content = _load(folder)
     with _told_as_damage(folder):
-        return Lock(
-            spec_json=json.dumps(content["spec"]),
-            base=Path(content["base"]),
-            survey=TypeAdapter(Survey).validate_python(content["survey"]),
-        )
+        survey = TypeAdapter(Survey).validate_python(content["survey"])
+        for found, named in ((survey.tasks, "tasks"), (survey.backbones, "backbones")):
+            if lacking := sorted(set(content["spec"][named]) - set(found)):
+                raise ValueError(f"its survey knows nothing of {named}.{show(lacking[0])[1:-1]}")
+        return Lock(spec_json=json.dumps(content["spec"]), base=Path(content["base"]), survey=survey)
 
 
 def read_provenance(folder: Path) -> Provenance:
