@@ -41,6 +41,9 @@ _PARTS = (
     "*processor_config.json",
 )
 
+#: Keys that name code in the folder or in a repository.
+_CODE = ("auto_map", "custom_pipelines")
+
 #: Attention that transformers has itself; any other is a package, or a repository it would fetch code from.
 _ATTENTION = (None, "eager", "sdpa")
 _ATTENTION_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
@@ -128,9 +131,10 @@ def _check_config(folder: Path, config: dict[str, object]) -> None:
         *folder.glob("*token*_config.json"),
         *folder.glob("*processor_config.json"),
     ):
-        if any(key == "auto_map" for key, _ in _walk(_read_object(path))):
+        asked = [key for key, _ in _walk(_read_object(path)) if key in _CODE]
+        if asked:
             raise ModelError(
-                f"{path}: asks for Python code of its own ('auto_map'), which is never run. "
+                f"{path}: asks for Python code of its own ('{asked[0]}'), which is never run. "
                 "Choose a checkpoint of an architecture that transformers has itself."
             )
     if not isinstance(config.get("model_type", ""), str):

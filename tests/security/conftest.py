@@ -110,6 +110,7 @@ def harness(tmp_path: Path) -> Callable[..., Watched]:
     """The command `harness` in a process of its own, started in the folder `inside`."""
 
     def call(*arguments: object, cwd: Path | None = None, **environment: str) -> Watched:
+        (tmp_path / "cache").mkdir(exist_ok=True)
         notes = tmp_path / "notes.jsonl"
         notes.unlink(missing_ok=True)
         settings = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
@@ -117,6 +118,7 @@ def harness(tmp_path: Path) -> Callable[..., Watched]:
             "PYTHONPATH": str(ROOT),
             "XDG_CACHE_HOME": str(tmp_path / "cache"),
             "HF_HOME": str(tmp_path / "cache" / "hub"),
+            "TMPDIR": str(tmp_path / "cache"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
         }
