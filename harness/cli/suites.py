@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.app import (
     AllowPath,
+    AllowRead,
     Json,
     NoColor,
     Offline,
@@ -314,6 +315,7 @@ def export(
     ] = None,
     results: Results = Path("results"),
     offline: Offline = False,
+    allow_path: AllowRead = None,
     plugins: Plugins = None,
     json: Json = False,
 ) -> int:
@@ -328,6 +330,7 @@ def export(
         task=task,
         arm=arm,
         out=out,
+        allowed=allow_path or (),
         offline=offline,
         progress=open_screen(),
     )

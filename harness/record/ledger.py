@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from harness.candidate import Candidate
+from harness.credentials import redact
 from harness.errors import StorageError
 from harness.record import lines
-from harness.record.files import make_folder, storage_faults, sync_folder
+from harness.record.files import make_folder, refuse_strays, storage_faults, sync_folder
 from harness.record.history import History, Session, TrialRecord
 from harness.record.predictions import (
     list_predictions,
@@ -143,10 +144,11 @@ class Ledger:
     def record_end(self, study: str, trial: int, state: TrialState, reason: str = "") -> None:
         """Append how a trial ended; what has ended does not end again."""
         if self._trials[study, trial].state == "running":
-            self._append(lines.Ended(study=study, trial=trial, state=state, reason=reason))
+            self._append(lines.Ended(study=study, trial=trial, state=state, reason=redact(reason)))
 
     def _keep_predictions(self, score: FoldScore) -> FoldScore:
-        """Return a score as its line holds it, its predictions durable in a file of their own."""
+        """Return a score as its line holds it, its predictions durable in a file of their own, its fault redacted."""
+        score = replace(score, error=None if score.error is None else redact(score.error))
         if score.predictions is None:
             return score
         sha256 = write_predictions(self._folder, score)
@@ -190,6 +192,7 @@ class Ledger:
 def read_history(folder: Path) -> History:
     """Return what the ledger in `folder` says, changing nothing: another process may be writing it."""
     path = folder / LEDGER
+    refuse_strays(folder)
     if not path.exists():
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):

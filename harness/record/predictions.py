@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import StorageError
 from harness.examples import Target
+from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
 from harness.record.scores import FoldScore, Key, Predictions
@@ -66,7 +67,12 @@ def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predi
             f"{path}: not the bytes that the ledger recorded. Restore the file from a copy, or remove the "
             f"run's folder and run again."
         )
-    return _as_predictions(pq.read_table(pa.BufferReader(data)))
+    try:
+        return _as_predictions(read_parquet(data))
+    except (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
+        # Its hash may be right: a run may be anybody's.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StorageError(f"{path}: holds no predictions as a run writes them ({reason})") from None
 
 
 def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:

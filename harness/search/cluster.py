@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 import secrets
 import shutil
 import sys
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.credentials import names_secret
+
 OBJECT_STORE_BYTES = 100_000_000  # jobs and scores are small; data reach the workers by files
-SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Ray 2.60 prints the deaths of workers on our stdout, log_to_driver=False or not; this drops every such line.
 QUIET = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
@@ -83,7 +83,9 @@ def _start(folder: Path, workers: int, threads: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=str(folder),
+            _temp_dir=str(
+                folder / "ray"
+            ),  # Ray 2.60 opens it to everybody; what is around it stays ours alone
         )
 
 
@@ -97,7 +99,7 @@ def _token() -> str:
 def _environment(token: Path, threads: int) -> Iterator[None]:
     """Start Ray's processes with the token, the threads and this process's path, and without its secrets."""
     before = dict(os.environ)
-    hidden = [name for name in before if SECRET.search(name) or name == "RAY_ADDRESS"]
+    hidden = [name for name in before if names_secret(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
     lent = dict.fromkeys(THREADS, str(threads))

@@ -10,13 +10,14 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from harness import plugins
 from harness.spec.choose import method_of, reader_of, task_type_of
-from harness.spec.options import ArmOptions, Keys, Protocol, TaskOptions
+from harness.spec.options import REVISION, ArmOptions, Keys, Protocol, Revision, TaskOptions
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
 PATTERNS = {
     SLUG: "small letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit",
     TIME_OF_DAY: "a time of day such as '07:00'",
+    REVISION: "a branch, a tag or a commit",
 }
 """What the patterns of keys and values ask for, in words."""
 
@@ -33,7 +34,7 @@ class Backbone(Keys):
 
     model: str
     """`asset:NAME`, a folder, or a hub id."""
-    revision: str | None = None
+    revision: Revision | None = None
     """The hub revision: a branch, a tag or a commit."""
     pooling: Literal["mean", "cls", "model"] = "mean"
     """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or
