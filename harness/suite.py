@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers, find_deadline
 from harness.locked import has_untested, list_tests, score_tests
 from harness.plan import Plan, expand
+from harness.pools import open_pool
 from harness.record.counts import count_fits, count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
@@ -33,10 +33,9 @@ from harness.supply import bind, fetch_assets, open_source
 if TYPE_CHECKING:
     from harness.learn.sources import Source
     from harness.model.layers import Layers
-    from harness.record.scores import FoldJob, FoldScore
+    from harness.record.scores import FoldJob
     from harness.search.drive import Outcome
     from harness.search.events import Event
-    from harness.search.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +96,7 @@ def run_suite(
     offline: bool = False,
     text: bytes | None = None,
     reopen_test: bool = False,
+    insecure: bool = False,
     progress: Progress = SILENCE,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
@@ -104,7 +104,8 @@ def run_suite(
     """Run what a suite's folder under `results` does not hold yet, and compare; the same call resumes.
 
     `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
-    on what was locked away, though it was opened for another one before. `progress` is told what takes time before the
+    on what was locked away, though it was opened for another one before. `insecure` joins a Ray cluster that lets
+    anybody in. `progress` is told what takes time before the
     start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
     durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
@@ -128,7 +129,15 @@ def run_suite(
             damage = ledger.history().damage
             bound = bind(source, plan.survey)
             outcome = _search(
-                spec, plan, bound, folder, ledger, reopen_test=reopen_test, stop=stop, on_event=watch(plan)
+                spec,
+                plan,
+                bound,
+                folder,
+                ledger,
+                reopen_test=reopen_test,
+                insecure=insecure,
+                stop=stop,
+                on_event=watch(plan),
             )
             comparison = write_results(folder, plan, ledger.history(), spec)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
@@ -142,6 +151,7 @@ def _search(
     ledger: Ledger,
     *,
     reopen_test: bool,
+    insecure: bool,
     stop: Callable[[], bool],
     on_event: Callable[[Event], None],
 ) -> Outcome:
@@ -151,7 +161,8 @@ def _search(
 
     before = ledger.history()
     deadline_s = find_deadline(spec.budget, now=datetime.now().astimezone(), clock_s=time.monotonic())
-    pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
+    pending = sum(count_pending(study, before) for study in plan.studies)
+    pool = open_pool(spec.compute, source, pending, insecure=insecure)
     try:
         outcome = drive(
             plan.studies,
@@ -201,22 +212,3 @@ def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SI
         fetch_assets([model.removeprefix(PREFIX)], offline=offline, progress=progress)
     folder = locate_checkpoint(model, None, base=Path(), offline=offline)
     return describe_layers(folder, find_head(folder)[1])
-
-
-def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
-    from harness.search.pool import LocalPool
-    from harness.search.ray_pool import RayPool
-
-    workers = count_workers(spec.compute, pending)
-    threads = spec.compute.threads
-    scorer = partial(_open_scorer, source, threads)
-    if workers == 1 or not pending:
-        return LocalPool(scorer)
-    return RayPool(scorer, workers=workers, threads=threads, gpus_per_worker=spec.compute.gpus_per_worker)
-
-
-def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]:
-    """Import the training half where folds are fitted: a run that has nothing left to fit never loads it."""
-    from harness.learn.work import open_scorer
-
-    return open_scorer(source, threads)

@@ -105,6 +105,10 @@ def run(
         bool,
         typer.Option("--reopen-test", help="Score winners that later trials made on what is locked away."),
     ] = False,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Join a Ray cluster (compute.address) that lets anybody in."),
+    ] = False,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
@@ -128,6 +132,7 @@ def run(
             offline=offline,
             text=spec_file.read_bytes(),
             reopen_test=reopen_test,
+            insecure=insecure,
             progress=screen,
             stop=interrupts.asked,
             watch=watch,
