@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.cli.descendants import find_descendants
-from tests.whole.commands import ROOT, wait_for
+from tests.whole.commands import ROOT, WORKER, wait_for
 
 RAY = [sys.executable, "-c", "import sys; from ray.scripts.scripts import main; sys.exit(main())"]
 NET = "10.213.77"
@@ -49,6 +49,10 @@ class Node:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+    def workers(self) -> list[int]:
+        """Return its processes in which folds are fitted."""
+        return [pid for pid in find_descendants(self.process.pid) if read_name(pid).startswith(WORKER)]
 
     def said(self) -> str:
         """Return what it wrote."""
@@ -158,6 +162,14 @@ class Machines:
                 ip("netns", "delete", space)
         subprocess.run(["ip", "link", "delete", f"hx{self.mark}"], capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def read_name(pid: int) -> str:
+    """Return the command line of a process, "" for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def ip(*words: str) -> None:
