@@ -15,7 +15,7 @@ from harness.errors import EnvironmentFault
 from harness.search.cluster import Cluster, connect_cluster, own_path
 
 CONNECT_S = 3.0
-KNOCK_S = 10.0  # importing Ray takes 1.5 s of it
+KNOCK_S = 8.0  # importing Ray takes 1.5 s of it
 TOKEN = Path(".ray") / "auth_token"  # below the home folder: where Ray looks last
 
 
@@ -88,7 +88,7 @@ def find_token() -> dict[str, str]:
 def _reach(place: str) -> None:
     """Raise `EnvironmentFault` where nobody listens: Ray itself tries for most of a minute."""
     host, _, port = place.rpartition(":")
-    if not (host and port.isdigit()):
+    if not (host and port.isdigit()) or "/" in host:
         raise EnvironmentFault(f"compute.address: a cluster's address is HOST:PORT (got '{place}')")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
@@ -123,7 +123,7 @@ def _refuse_stranger(place: str, nodes: list[str]) -> None:
     if not any(_is_here(address) for address in nodes):
         raise EnvironmentFault(
             f"compute.address: this machine is no node of the Ray cluster at {place}: run the command on one of them "
-            "(the head is right), or add this one by `ray start --num-cpus=0 --address=" + f"{place}`"
+            f"(the head is right), or add this one by `ray start --num-cpus=0 --address={place}`"
         )
 
 

@@ -73,6 +73,7 @@ class Machines:
     nodes: list[Node] = field(default_factory=list)
     mark: str = field(default_factory=lambda: secrets.token_hex(2))
     port: int = 0
+    unprotected: int = 0  # the port of a second cluster
 
     @property
     def address(self) -> str:
@@ -91,16 +92,17 @@ class Machines:
         ip("link", "add", f"hx{self.mark}", "type", "bridge")
         ip("addr", "add", f"{NET}.1/24", "dev", f"hx{self.mark}")
         ip("link", "set", f"hx{self.mark}", "up")
-        with socket.socket() as free:
-            free.bind((f"{NET}.1", 0))
-            self.port = free.getsockname()[1]
-        head = [
-            "--head",
-            f"--port={self.port}",
-            "--include-dashboard=false",
-            f"--temp-dir={self.folder / 'ray'}",
-        ]
-        return self._start("head", f"{NET}.1", cpus, head, [])
+        self.port = free_port(f"{NET}.1")
+        return self._start("head", f"{NET}.1", cpus, self._as_head("ray", self.port), [])
+
+    def open_unprotected(self) -> Node:
+        """Start a cluster of one node that asks nobody for a token."""
+        self.unprotected = free_port("127.0.0.1")
+        head = self._as_head("open", self.unprotected)
+        return self._start("unprotected", "127.0.0.1", 1, head, ["env", "RAY_AUTH_MODE=disabled"])
+
+    def _as_head(self, name: str, port: int) -> list[str]:
+        return ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self.folder / name}"]
 
     def add(self, number: int, *, cpus: int) -> Node:
         """Start a node that is a machine of its own."""
@@ -162,6 +164,14 @@ class Machines:
                 ip("netns", "delete", space)
         subprocess.run(["ip", "link", "delete", f"hx{self.mark}"], capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port(address: str) -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind((address, 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def read_name(pid: int) -> str:

@@ -24,11 +24,12 @@ from tests.whole.commands import (
     wait_for,
     write_suite,
 )
-from tests.whole.nodes import Machines, lack
+from tests.whole.nodes import Machines, free_port, lack
 
 pytestmark = pytest.mark.whole
 Start = Callable[..., Command]
 HERE = socket.gethostname()
+REFUSED_S = 30.0  # of which 10 s are the limit, the rest a busy machine's imports
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,32 @@ def test_a_node_that_is_killed_costs_its_folds_once_and_one_that_is_added_gets_w
     assert read_table(command.run) == undisturbed
     assert_kept(before, read_history(command.run))
     assert added.parcels() == {"tiny-bert", "texts.csv"}
+
+
+def test_a_cluster_is_joined_only_with_its_token(
+    machines: Machines, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "token"
+    other.write_text("0" * 64)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(other))
+    refused = start(1)
+    assert refused.finish(REFUSED_S) == 3
+    assert f"does not take the token that is here ({other})" in refused.said()
+    address = f"127.0.0.1:{free_port('127.0.0.1')}"
+    nobody = start(1, "--set", f"compute.address={address}")
+    assert nobody.finish(REFUSED_S) == 3
+    assert f"no Ray cluster answers at {address}" in nobody.said()
+    assert "Traceback" not in nobody.said()
+
+
+def test_a_cluster_that_lets_anybody_in_is_refused_unless_the_risk_is_taken(
+    machines: Machines, start: Start, undisturbed: Any
+) -> None:
+    machines.open_unprotected()
+    place = f"compute.address=127.0.0.1:{machines.unprotected}"
+    refused = start(1, "--set", place)
+    assert refused.finish(REFUSED_S) == 3
+    assert "lets anybody in who reaches it" in refused.said()
+    command = start(1, "--set", place, "--insecure")
+    assert command.finish() == 0, command.said()
+    assert read_table(command.run) == undisturbed
