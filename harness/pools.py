@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ from harness.limits import FITS_A_WORKER, claim_cpus, count_workers
 from harness.spec.models import Compute
 
 if TYPE_CHECKING:
-    from harness.assets.parcel import Read
     from harness.learn.sources import Source
     from harness.record.scores import FoldJob, FoldScore
+    from harness.search.depot import Depot
     from harness.search.pool import Pool
     from harness.shipment import Shipment
 
@@ -43,6 +44,7 @@ def open_pool(compute: Compute, source: Source, pending: int, *, insecure: bool)
 
 def _open_shared(compute: Compute, source: Source, pending: int, *, insecure: bool) -> Pool:
     """Join a cluster, whose nodes get what the source names from a depot on this one."""
+    from harness.learn.sources import SHELF
     from harness.search.depot import open_depot
     from harness.search.joining import join_cluster
     from harness.search.ray_pool import Claim, RayPool
@@ -51,7 +53,8 @@ def _open_shared(compute: Compute, source: Source, pending: int, *, insecure: bo
     cluster = join_cluster(compute.address, insecure=insecure)
     try:
         shipment, packed = pack_source(source)
-        scorer = partial(_open_scorer_there, shipment, open_depot(packed), compute.threads)
+        depot = open_depot(packed, source.cache / SHELF)
+        scorer = partial(_open_scorer_there, shipment, depot, compute.threads)
     except BaseException:
         cluster.close()
         raise
@@ -76,7 +79,7 @@ def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]
     return open_scorer(source, threads)
 
 
-def _open_scorer_there(shipment: Shipment, read: Read, threads: int) -> Callable[[FoldJob], FoldScore]:
+def _open_scorer_there(shipment: Shipment, depot: Depot, threads: int) -> Callable[[FoldJob], FoldScore]:
     from harness.shipment import unpack_source
 
-    return _open_scorer(unpack_source(shipment, read), threads)
+    return _open_scorer(replace(unpack_source(shipment, depot), lend=depot.lend), threads)

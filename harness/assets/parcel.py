@@ -102,18 +102,19 @@ def holds(path: Path, parcel: Parcel) -> bool:
 def unpack(parcel: Parcel, store: Path, read: Read) -> Path:
     """Return where a parcel lies in the store, fetched unless it is there; several processes fetch it once.
 
-    Raises `DataError` where other bytes come than were packed.
+    Raises `DataError` as `write_parcel` does.
     """
     home = store / parcel.digest
     with storage_faults(home), claim(home, lambda: None):
         if not home.exists():
             with workplace(home) as work:
-                _write(parcel, work / "whole" / parcel.name, read)
+                write_parcel(parcel, work / "whole" / parcel.name, read)
                 install(work / "whole", home)
     return home / parcel.name
 
 
-def _write(parcel: Parcel, root: Path, read: Read) -> None:
+def write_parcel(parcel: Parcel, root: Path, read: Read) -> None:
+    """Write a parcel's files at a path that is free; raises `DataError` where other bytes come than were packed."""
     offset, rest = 0, memoryview(b"")
     for part in parcel.parts:
         file = root / part.name if part.name else root
