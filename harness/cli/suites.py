@@ -137,6 +137,10 @@ def run(
     ] = False,
     detach: Detach = False,
     notify_cmd: NotifyCommand = "",
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Join a Ray cluster (compute.address) that lets anybody in."),
+    ] = False,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
@@ -170,6 +174,7 @@ def run(
             offline=offline,
             text=spec_file.read_bytes(),
             reopen_test=reopen_test,
+            insecure=insecure,
             progress=screen,
             stop=interrupts.asked,
             watch=watch,
