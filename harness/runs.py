@@ -11,6 +11,7 @@ from harness.errors import Fault, SpecError
 from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
+from harness.judge.memory import Memory
 from harness.judge.rank import compare_arms
 from harness.judge.winner import choose_cell
 from harness.plan import Plan, expand
@@ -21,6 +22,7 @@ from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import read_history
 from harness.record.lock import LOCK, read_lock, read_provenance
 from harness.record.predictions import open_reader
+from harness.record.remembered import read_remembered, write_remembered
 from harness.record.tables import write_tables
 from harness.report.write import write_report
 from harness.spec.check import list_paths
@@ -40,7 +42,7 @@ def rank_run(folder: Path) -> Comparison:
     lock = read_lock(folder)
     spec = read_spec(folder, lock)
     plan, history = expand(spec, lock.survey), read_history(folder)
-    comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    comparison = compare_arms(plan, history, spec, read=open_reader(folder), memory=open_memory(folder))
     return add_importances(comparison, plan, weigh_arms(plan, history, read_importances(folder)))
 
 
@@ -82,7 +84,9 @@ def export_model(
     from harness.deploy.refit import Winner
 
     history = read_history(folder)
-    comparison = compare_arms(expand(spec, lock.survey), history, spec, read=open_reader(folder))
+    comparison = compare_arms(
+        expand(spec, lock.survey), history, spec, read=open_reader(folder), memory=open_memory(folder)
+    )
     cell = choose_cell(comparison, task, arm)
     assert cell.trial is not None
     assert cell.candidate is not None
@@ -112,7 +116,9 @@ def _refuse_far_paths(folder: Path, spec: Spec, base: Path, allowed: Sequence[Pa
 def write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:
     """Write a run's tables and its report, and return the comparison that they show."""
     write_tables(folder, plan, history)
-    comparison = compare_arms(plan, history, spec, read=open_reader(folder))
+    memory = open_memory(folder)
+    comparison = compare_arms(plan, history, spec, read=open_reader(folder), memory=memory)
+    keep_memory(folder, memory)
     comparison = add_importances(comparison, plan, keep_importances(folder, plan, history))
     write_report(
         folder,
@@ -121,3 +127,14 @@ def write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Com
         incumbents=trace_incumbents(plan, history),
     )
     return comparison
+
+
+def open_memory(folder: Path) -> Memory:
+    """Return what judging a run remembers of the last time."""
+    return Memory(read_remembered(folder), has=open_reader(folder).has)
+
+
+def keep_memory(folder: Path, memory: Memory) -> None:
+    """Keep in a run's folder what its judgement used, where that is not what lies there."""
+    if memory.used.keys() != read_remembered(folder).keys():
+        write_remembered(folder, memory.used)
