@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
@@ -154,16 +154,13 @@ class Bench:
 
     def _autocast(self, run: Callable[[], Result]) -> Result:
         """Run something in the spec's precision; the loss and what it is computed from stay in float32."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._uses_bfloat16):
+        with autocast(self.device, self.compute):
             return run()
 
     @property
-    def _uses_bfloat16(self) -> bool:
-        if self.compute.precision != "auto":
-            return self.compute.precision == "bfloat16"
-        if self.device.type == "cuda":
-            return bool(torch.cuda.is_bf16_supported())
-        return bool(torch.cpu._is_avx512_bf16_supported())
+    def precision(self) -> str:
+        """What blocks compute in here: `auto` depends on the processor."""
+        return "bfloat16" if _uses_bfloat16(self.device, self.compute) else "float32"
 
     def _find_manner(self, depth: int) -> Manner | None:
         """Return how fits at this depth are cut to start from the shelf; None: they run the whole model.
@@ -270,3 +267,16 @@ class Bench:
 
 def _agree(first: torch.Tensor, second: torch.Tensor) -> bool:
     return torch.allclose(first, second, rtol=PROOF_TOLERANCE, atol=PROOF_TOLERANCE)
+
+
+def autocast(device: torch.device, compute: Compute) -> AbstractContextManager[object]:
+    """Return what a forward runs within, so that it computes in the spec's precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_uses_bfloat16(device, compute))
+
+
+def _uses_bfloat16(device: torch.device, compute: Compute) -> bool:
+    if compute.precision != "auto":
+        return compute.precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported())

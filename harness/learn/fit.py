@@ -18,6 +18,7 @@ from harness.learn.bench import Bench
 from harness.learn.groups import build_schedule, group_parameters
 from harness.learn.loop import Diverged, Forward, Trained, compute_logits, count_steps, train
 from harness.model.frozen import Frozen, choose_frozen, digest_frozen, fix_batch_norm, freeze, settle
+from harness.model.trunk import Trunk
 
 MOMENTUM = 0.1  # torch's own, of a BatchNorm
 
@@ -64,7 +65,7 @@ def fit_candidate(
     model, depth = bench.model, candidate.freeze_depth
     pretrained = _start(bench, seeds)
     frozen = choose_frozen(bench.trunk, depth, stem_frozen=bench.stem_frozen and pretrained)
-    frozen = replace(frozen, names=_leave_trained(bench, frozen, candidate))
+    frozen = leave_trained(model, bench.trunk, frozen, candidate)
     before = bench.digest(frozen.names) if pretrained else digest_frozen(model, frozen.names)
     with (
         _set_dropout(model, candidate.dropout),
@@ -213,13 +214,13 @@ def _weigh_classes(bench: Bench, candidate: Candidate, rows: np.ndarray) -> np.n
     return weights
 
 
-def _leave_trained(bench: Bench, frozen: Frozen, candidate: Candidate) -> frozenset[str]:
-    """Return the frozen names, with those that the candidate's method leaves untrained above the depth."""
-    above = frozenset(name for name, _ in bench.model.named_parameters()) - frozen.names
-    head = above & bench.trunk.names_at(bench.trunk.head)
+def leave_trained(model: nn.Module, trunk: Trunk, frozen: Frozen, candidate: Candidate) -> Frozen:
+    """Return what does not learn: the frozen, and what the candidate's method leaves untrained above the depth."""
+    above = frozenset(name for name, _ in model.named_parameters()) - frozen.names
+    head = above & trunk.names_at(trunk.head)
     method = plugins.find("methods", candidate.method)
     trained: frozenset[str] = method.choose_trained(above, head=head, candidate=candidate)
-    return frozen.names | (above - trained)
+    return replace(frozen, names=frozen.names | (above - trained))
 
 
 @contextmanager
