@@ -23,6 +23,7 @@ from harness.model.batch import call_logits, evaluating
 from harness.model.cut import Manner, open_cut, prove_cut, run_to
 from harness.model.frozen import digest_frozen
 from harness.model.load import redraw, reset_head
+from harness.model.memory import run_in_batches
 from harness.model.trunk import Trunk
 from harness.spec.models import Compute
 from harness.spec.options import Protocol
@@ -250,17 +251,20 @@ class Bench:
         """Yield every row's activations at the given depths, all from one pass."""
         depths = [int(place.removeprefix("d")) for place in places]
         order = np.argsort(self.lengths, kind="stable")
-        for start in range(0, len(order), FILL_BATCH):
-            rows = order[start : start + FILL_BATCH]
+
+        def run(rows: np.ndarray) -> dict[int, tuple[np.ndarray, bool]]:
             states = run_to(self.model, self.trunk, self.batch(rows), depths)
-            arrays = {depth: tensor.float().cpu().numpy() for depth, tensor in states.items()}
-            ragged = {depth: self._ragged(tensor, rows) for depth, tensor in states.items()}
+            return {
+                d: (state.float().cpu().numpy(), self._ragged(state, rows)) for d, state in states.items()
+            }
+
+        for rows, found in run_in_batches(run, order, size=FILL_BATCH):
             for place, row in enumerate(rows):
                 yield (
                     int(row),
                     {
-                        f"d{depth}": array[place, : self.lengths[row]] if ragged[depth] else array[place]
-                        for depth, array in arrays.items()
+                        f"d{depth}": array[place, : self.lengths[row]] if ragged else array[place]
+                        for depth, (array, ragged) in found.items()
                     },
                 )
 

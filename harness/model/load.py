@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
 from harness.model.checkpoint import check_checkpoint, count_stored
+from harness.model.memory import raise_shortage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -190,6 +191,7 @@ def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
     except ModelError:
         raise
     except (*_LOAD_FAILURES, StrictDataclassError) as error:
+        raise_shortage(error)
         reason = shorten(str(error) or type(error).__name__, _REASON_LETTERS)
         raise ModelError(f"{folder}: cannot be loaded as {auto_class}: {reason}") from error
 
