@@ -14,7 +14,7 @@ from harness.record.typed import check_types
 
 VERSION = 1
 _FLOATS = ("train_score", "valid_score", "train_loss", "valid_loss", "fit_s", "cpu_s")
-_SCORE_FIELDS = frozenset(field.name for field in fields(FoldScore)) - {"predictions"}
+_SCORE_FIELDS = frozenset(field.name for field in fields(FoldScore)) - {"predictions", "traceback"}
 _SEAL = 16  # hex digits of SHA-256: enough against accidents, it is no signature
 _CLOSE = len(',"sum":""}') + _SEAL
 

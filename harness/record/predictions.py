@@ -17,7 +17,7 @@ from harness.examples import Target
 from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
-from harness.record.scores import FoldScore, Key, Predictions
+from harness.record.scores import FoldScore, Key, Predictions, name_files
 
 FOLDER = "predictions"
 _META = b"harness"
@@ -25,9 +25,7 @@ _META = b"harness"
 
 def predictions_name(key: Key) -> str:
     """Return the name of a fold's file."""
-    study, trial, repeat, fold, fraction = key
-    part = f"-p{fraction!r}" if fraction < 1 else ""
-    return f"{study}-t{trial}-r{repeat}-f{fold}{part}.parquet"
+    return f"{name_files(key)}.parquet"
 
 
 def list_predictions(folder: Path) -> set[str]:
