@@ -95,6 +95,7 @@ def run_suite(
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
             found = ledger.history()
+            ledger.reopen(plan.studies)
             logbook = Logbook(folder, plan, found)
             outcome = _search(
                 spec,
