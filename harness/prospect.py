@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.assets.progress import SILENCE, Progress
 from harness.hours import Hours, expect_hours, list_untold
 from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
-from harness.limits import allot, count_workers
+from harness.limits import count_workers
 from harness.machine import read_machine
 from harness.plan import Plan, expand
 from harness.record.counts import count_fits, count_pending
@@ -21,6 +21,7 @@ from harness.record.rows import Rows
 from harness.reuse import Reuse, find_reuse
 from harness.room import Need, Room, measure_room, refuse_memory
 from harness.runs import RESULTS
+from harness.search.allotment import allot
 from harness.spec.models import Budget, Spec
 from harness.supply import bind, open_source
 from harness.timing import Bench, Timings, read_timings, time_bench

@@ -15,14 +15,16 @@ from harness.assets.progress import SILENCE, Progress
 from harness.errors import HarnessError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
-from harness.limits import allot, count_workers
+from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
+from harness.logbook import Logbook
 from harness.plan import Plan, expand
 from harness.record.counts import count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
+from harness.record.log import log_faults
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
 from harness.runs import RESULTS, write_results
@@ -76,7 +78,7 @@ def run_suite(
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
-    with claim_run(folder):
+    with claim_run(folder), log_faults(folder):
         try:
             source = open_source(spec, base=base, offline=offline, progress=progress)
             rows: dict[str, Rows] = {}
@@ -84,7 +86,7 @@ def run_suite(
             plan = expand(spec, survey)
         except (HarnessError, KeyboardInterrupt):
             if not known:
-                shutil.rmtree(folder)  # nothing was started: nothing but the claim is in it
+                shutil.rmtree(folder)  # nothing was started: nothing but the claim and the log is in it
             raise
         write_whole(folder / "spec.yaml", spec.model_dump_json(indent=1).encode() if text is None else text)
         for task, facts in survey.tasks.items():
@@ -92,6 +94,7 @@ def run_suite(
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
+            logbook = Logbook(folder, plan, ledger.history())
             outcome = _search(
                 spec,
                 plan,
@@ -102,10 +105,19 @@ def run_suite(
                 began_s=began_s,
                 reopen_test=reopen_test,
                 stop=stop,
-                on_event=watch(plan),
+                on_event=_tell_both(logbook.note, watch(plan)),
             )
             comparison = write_results(folder, plan, ledger.history(), spec)
+            logbook.close(outcome.ended, outcome.why)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+
+
+def _tell_both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def _search(
@@ -122,6 +134,7 @@ def _search(
     on_event: Callable[[Event], None],
 ) -> Outcome:
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
+    from harness.search.allotment import allot
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
     from harness.search.schedule import Schedule

@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from harness import limits
-from harness.limits import FITS_A_WORKER, allot, count_workers
+from harness.limits import FITS_A_WORKER, count_workers
+from harness.search.allotment import allot
 from harness.spec.models import Budget, Compute
 
 NOON = datetime(2026, 3, 1, 12).astimezone()

@@ -13,6 +13,7 @@ from harness.report.numbers import count_noun
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
+    from harness.cli.notify import Occasion
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
     from harness.doctor import Finding as Health
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from harness.suite import Run
 
 LICENCE_COLUMN = 51  # where it begins in the list of assets
+ENDINGS: dict[str, tuple[Occasion, str]] = {
+    "complete": ("finished", "is finished"),
+    "deadline": ("budget", "has ended with its budget"),
+    "stopped": ("stopped", "was stopped"),
+}
 COMPLETE, SOME_FAILED, BUDGET_ENDED, INTERRUPTED = 0, 1, 5, 130
 
 
@@ -54,10 +60,22 @@ def show_ending(ended: Run) -> str:
     """Return where the results lie and what can be done next."""
     state = {
         "complete": "add trials: raise search.trials and run the same command",
-        "deadline": "the budget ended: the same command goes on",
+        "deadline": f"the budget ended: {ended.outcome.why}",
         "stopped": "stopped: the same command goes on",
     }[ended.outcome.ended]
     return f"{ended.folder}/report.html · {state}"
+
+
+def tell_ending(ended: Run) -> tuple[Occasion, str]:
+    """Return how a run ended: the occasion of a message to somebody elsewhere, and the message."""
+    trials = [cell.trials for cell in ended.comparison.cells]
+    counts = (
+        f"{sum(each.ok for each in trials):,} trials complete, {sum(each.pruned for each in trials):,} pruned, "
+        f"{sum(each.failed for each in trials):,} failed"
+    )
+    occasion, state = ENDINGS[ended.outcome.ended]
+    why = f" ({ended.outcome.why})" if ended.outcome.why else ""
+    return occasion, f"{ended.comparison.suite} {state}{why}: {counts}. {ended.folder / 'report.html'}"
 
 
 def describe_export(exported: Exported) -> dict[str, object]:

@@ -32,6 +32,21 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", envvar="HARNESS_WORKERS", min=1, help="Folds at once; 1 needs no Ray."),
 ]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", envvar="HARNESS_DETACH", help="Start it, and go: it runs on when the terminal closes."
+    ),
+]
+NotifyCommand = Annotated[
+    str,
+    typer.Option(
+        "--notify-cmd",
+        envvar="HARNESS_NOTIFY_CMD",
+        metavar="CMD",
+        help="Run this at the end and on trouble, with the facts in HARNESS_* variables and on its stdin.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="HARNESS_QUIET", help="No progress.")]
 
 
@@ -110,6 +125,7 @@ def plan(
 
 @app.command()
 def run(
+    context: typer.Context,
     spec_file: SpecFile,
     overrides: Overrides = None,
     results: Results = Path("results"),
@@ -118,6 +134,8 @@ def run(
         bool,
         typer.Option("--reopen-test", help="Score winners that later trials made on what is locked away."),
     ] = False,
+    detach: Detach = False,
+    notify_cmd: NotifyCommand = "",
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
@@ -126,14 +144,24 @@ def run(
     json: Json = False,
 ) -> int:
     """Run a suite and print its comparison; the same command resumes what was interrupted, or adds trials."""
-    from harness.cli.answers import judge_exit
+    from harness.cli.answers import judge_exit, tell_ending
+    from harness.cli.notify import open_notifier, tell_fault
     from harness.cli.progress import Interrupts, watch_run
-    from harness.suite import run_suite
 
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
     spec = read_spec(spec_file, given, allow_path, plugins)
     screen = open_screen(no_color=no_color, quiet=quiet)
-    with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
+    folder = results / spec.name
+    notifier = open_notifier(notify_cmd, suite=spec.name, folder=folder, say=screen.say)
+    if detach:
+        return _detach(context, folder, screen, results, json=json)
+    from harness.suite import run_suite
+
+    with (
+        tell_fault(notifier),
+        Interrupts(screen.say) as interrupts,
+        watch_run(screen, interrupts, folder, quiet=quiet, tell_trouble=notifier.tell_trouble) as watch,
+    ):
         ended = run_suite(
             spec,
             base=spec_file.parent,
@@ -145,8 +173,22 @@ def run(
             stop=interrupts.asked,
             watch=watch,
         )
+    code = judge_exit(ended, spec, interrupts)
     _print_run(ended, screen, json=json)
-    return judge_exit(ended, spec, interrupts)
+    notifier.tell_end(*tell_ending(ended), code)
+    return code
+
+
+def _detach(context: typer.Context, folder: Path, screen: Terminal, results: Path, *, json: bool) -> int:
+    """Let the same command run on in a session of its own, and say where and how it is watched and stopped."""
+    from harness.cli.detach import describe_detached, show_detached, start_detached
+
+    detached = start_detached(context.obj, folder)
+    if json:
+        answer(describe_detached(detached, results))
+    else:
+        screen.print(show_detached(detached, results))
+    return 0
 
 
 def _print_run(ended: Run, screen: Terminal, *, json: bool) -> None:
@@ -176,9 +218,10 @@ def rank(
 ) -> int:
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.standings import rank_scores
+    from harness.record.folders import find_run
     from harness.report import json as report_json
     from harness.report import standings, terminal
-    from harness.runs import find_run, rank_run
+    from harness.runs import rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -206,8 +249,9 @@ def compare(
     json: Json = False,
 ) -> int:
     """Compare two runs cell by cell on the examples that they share; exit code 1 if any cell has regressed."""
+    from harness.record.folders import find_run
     from harness.report import changes as report_changes
-    from harness.runs import compare_runs, find_run
+    from harness.runs import compare_runs
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -233,10 +277,11 @@ def report(
     json: Json = False,
 ) -> int:
     """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
+    from harness.record.folders import find_run
     from harness.report import terminal
     from harness.report.figures import write_figures
     from harness.report.write import FILES
-    from harness.runs import find_run, report_run
+    from harness.runs import report_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -274,7 +319,8 @@ def export(
 ) -> int:
     """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
     from harness.cli.answers import describe_export, show_export
-    from harness.runs import export_model, find_run
+    from harness.record.folders import find_run
+    from harness.runs import export_model
 
     know_plugins(plugins)
     exported = export_model(

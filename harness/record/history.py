@@ -50,6 +50,7 @@ class History:
 
     trials: Mapping[tuple[str, int], TrialRecord]
     damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one
+    lost: int = 0  # lines that the ledger had and has no more, damaged ones included
     sessions: tuple[Session, ...] = ()  # of the processes that wrote to the ledger, in their order
     # By study, made when first asked for: looking through all trials for each study would be quadratic.
     _grouped: dict[str, tuple[TrialRecord, ...]] = field(

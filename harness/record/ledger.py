@@ -194,7 +194,7 @@ def read_history(folder: Path) -> History:
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):
         reading = _read(path)
-    return History(trials=reading.trials, damage=reading.damage, sessions=reading.sessions)
+    return History(trials=reading.trials, damage=reading.damage, lost=reading.lost, sessions=reading.sessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +205,7 @@ class _Reading:
     sessions: tuple[Session, ...]
     damage: tuple[str, ...]
     next_number: int
+    lost: int  # numbers of lines that are missing, or do not verify
     good_bytes: int  # what remains after an unfinished last line is cut
 
 
@@ -227,7 +228,12 @@ def _read(path: Path) -> _Reading:
     last = max(numbers, default=0)
     damage = _describe_damage(path, bad, last, last - len(numbers), len(data) - whole)
     return _Reading(
-        trials=trials, sessions=tuple(sessions), damage=damage, next_number=last + 1, good_bytes=whole
+        trials=trials,
+        sessions=tuple(sessions),
+        damage=damage,
+        next_number=last + 1,
+        lost=last - len(numbers),
+        good_bytes=whole,
     )
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import IO, Protocol, Self
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -74,6 +75,17 @@ class Terminal:
             bar = progress.add_task("", total=size)
             yield lambda done: progress.update(bar, completed=done)
 
+    @property
+    def draws(self) -> bool:
+        """Whether data can be drawn over: stdout is a terminal that can move its cursor."""
+        return self.data.is_terminal and not self.data.is_dumb_terminal
+
+    @contextmanager
+    def canvas(self) -> Iterator[Callable[[str], None]]:
+        """Give what draws a text over the one before, until the block ends; the last one stays."""
+        with Live(console=self.data, auto_refresh=False) as live:
+            yield lambda text: live.update(Text(_clean(self.data, text), no_wrap=True), refresh=True)
+
     def _is_live(self) -> bool:
         return self.bars and self.talk.is_terminal and not self.talk.is_dumb_terminal
 
@@ -101,10 +113,14 @@ def _open(file: IO[str], *, color: bool) -> Console:
 
 
 def _write(console: Console, text: str) -> None:
-    """Write lines without wrapping; letters that the stream cannot encode become `?`."""
+    """Write lines without wrapping."""
+    console.print(Text(_clean(console, text)), soft_wrap=True)
+
+
+def _clean(console: Console, text: str) -> str:
+    """Return lines that cannot move the cursor; letters that the stream cannot encode become `?`."""
     lines = "\n".join(map(sanitise, text.splitlines()))
-    lines = lines.encode(console.encoding, "replace").decode(console.encoding)
-    console.print(Text(lines), soft_wrap=True)
+    return lines.encode(console.encoding, "replace").decode(console.encoding)
 
 
 class _Lines:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from harness.candidate import Candidate
 from harness.plan import Study
@@ -16,88 +14,10 @@ from harness.record.scores import FoldJob, FoldScore, TrialState
 from harness.search.confirm import list_confirming
 from harness.search.events import Event, FoldFinished, StudyStopped, TrialAsked, TrialEnded
 from harness.search.further import Further
+from harness.search.heat import Heat, Trial
 from harness.search.hopeless import TRIALS, share_cause
+from harness.search.proposer import Gate, Proposer
 from harness.search.reduce import list_reduced
-
-
-class Proposer(Protocol):
-    """What a course needs to know of proposals; `harness.search.proposals.Proposals` is one."""
-
-    def ask(self) -> tuple[int, Candidate | None] | None:
-        """Return the next trial, None when there is no other."""
-
-    def report(self, trial: int, step: int, mean: float) -> None:
-        """Note the mean of a trial's folds up to `step`."""
-
-    def should_prune(self, trial: int) -> bool:
-        """Tell whether a trial is not worth its remaining folds."""
-
-    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
-        """Say how a trial ended."""
-
-
-class Gate(Protocol):
-    """What a course needs to know of the suite's budget; `harness.search.schedule.Schedule` is one."""
-
-    def may_ask(self, study: Study) -> bool:
-        """Say whether a study may ask a trial now."""
-
-    def is_closed(self, study: Study) -> bool:
-        """Say whether it may ask none any more."""
-
-    def note_asked(self, study: Study) -> None:
-        """Count a trial."""
-
-
-class Single:
-    """Proposes a baseline's only trial, which has no candidate and is never pruned."""
-
-    def __init__(self, *, asked: bool) -> None:
-        self._asked = asked
-
-    def ask(self) -> tuple[int, None] | None:
-        """Return trial 0, once."""
-        if self._asked:
-            return None
-        self._asked = True
-        return 0, None
-
-    def report(self, trial: int, step: int, mean: float) -> None:
-        """Nothing depends on it."""
-
-    def should_prune(self, trial: int) -> bool:
-        """No."""
-        return False
-
-    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
-        """Nothing depends on it."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Trial:
-    """A trial under way; folds by step, which is repeat x folds + fold."""
-
-    number: int
-    candidate: Candidate | None
-    folds: dict[int, FoldScore] = field(default_factory=dict)
-    in_flight: set[int] = field(default_factory=set)
-
-    def failure(self) -> FoldScore | None:
-        """Return the first fold that failed."""
-        return next((self.folds[step] for step in sorted(self.folds) if self.folds[step].state != "ok"), None)
-
-    def has_answered(self, step: int) -> bool:
-        """Tell whether nothing more is to come for this step."""
-        return step in self.folds or (self.failure() is not None and not self.in_flight)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Heat:
-    """Trials that go from fold to fold together: a batch, or one trial alone."""
-
-    trials: list[_Trial]
-    full: bool
-    front: int = 0  # the first step that is not settled
 
 
 class Course:
@@ -152,6 +72,11 @@ class Course:
         return self._ended_early or not self._wants_more() or self._gate.is_closed(self.study)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """Why trials failed, one reason each."""
+        return tuple(self._failures)
+
+    @property
     def searching(self) -> bool:
         """Whether a trial is under way, or may be asked one day."""
         return bool(self._heats) or (not self._ended_early and self._wants_more())
@@ -197,7 +122,7 @@ class Course:
             return self._further.next_job()
         if not self._may_ask() or (self._batch and self._heats):
             return None
-        heat = _Heat(trials=[], full=False)
+        heat = Heat(trials=[], full=False)
         self._fill(heat)
         if not heat.trials:
             return None
@@ -239,9 +164,9 @@ class Course:
     def _may_ask(self) -> bool:
         return self._wants_more() and not self._ended_early and self._gate.may_ask(self.study)
 
-    def _resume(self, running: list[TrialRecord]) -> list[_Heat]:
+    def _resume(self, running: list[TrialRecord]) -> list[Heat]:
         trials = [
-            _Trial(
+            Trial(
                 number=record.trial,
                 candidate=record.candidate,
                 folds={self._step(fold): fold for fold in record.search_folds(self.study.repeats)},
@@ -249,10 +174,10 @@ class Course:
             for record in running
         ]
         if self._batch and trials:
-            return [_Heat(trials=trials, full=False)]
-        return [_Heat(trials=[trial], full=False) for trial in trials]
+            return [Heat(trials=trials, full=False)]
+        return [Heat(trials=[trial], full=False) for trial in trials]
 
-    def _fill(self, heat: _Heat) -> None:
+    def _fill(self, heat: Heat) -> None:
         """Ask for the trials that a heat lacks; a batch ends at a multiple of its size, whoever began it."""
         while not heat.full:
             at_end = bool(heat.trials) and (self._asked % self._size == 0)
@@ -264,7 +189,7 @@ class Course:
             self._ledger.record_asked(self.study.id, number, candidate)
             self._gate.note_asked(self.study)
             self._asked += 1
-            heat.trials.append(_Trial(number=number, candidate=candidate))
+            heat.trials.append(Trial(number=number, candidate=candidate))
             self._on_event(TrialAsked(study=self.study.id, trial=number, candidate=candidate))
 
     def _ask(self) -> tuple[int, Candidate | None] | None:
@@ -272,7 +197,7 @@ class Course:
         self._asking = asked is not None
         return asked
 
-    def _continue(self, heat: _Heat) -> FoldJob | None:
+    def _continue(self, heat: Heat) -> FoldJob | None:
         if self._ended_early:
             return None
         steps = range(heat.front, self._steps) if self._side_by_side else (heat.front,)
@@ -285,7 +210,7 @@ class Course:
                     return self._job(trial, step)
         return None
 
-    def _settle(self, heat: _Heat) -> None:
+    def _settle(self, heat: Heat) -> None:
         """Move a heat forward as far as its folds are known, telling its trials in the order of their numbers."""
         while heat.full and heat.trials and all(trial.has_answered(heat.front) for trial in heat.trials):
             step = heat.front
@@ -296,7 +221,7 @@ class Course:
             self._heats.remove(heat)
             self._give_up_if_hopeless()
 
-    def _goes_on(self, trial: _Trial, step: int) -> bool:
+    def _goes_on(self, trial: Trial, step: int) -> bool:
         """Tell the proposals of a step; False where the trial is complete or has failed."""
         failed = trial.failure()
         if failed is not None and not trial.in_flight:
@@ -310,7 +235,7 @@ class Course:
         self._complete(trial)
         return False
 
-    def _complete(self, trial: _Trial) -> None:
+    def _complete(self, trial: Trial) -> None:
         mean = mean_score(trial.folds.values())
         if mean is None:
             # A majority vote has no correlation, whatever its folds hold: that is an answer, and nothing went wrong.
@@ -321,7 +246,7 @@ class Course:
             return self._end(trial, "failed", f"the mean of the folds is not finite ({mean})")
         return self._end(trial, "complete", "", mean)
 
-    def _prune(self, trial: _Trial, step: int) -> bool:
+    def _prune(self, trial: Trial, step: int) -> bool:
         """Decide before `step`; where that fold is known the decision was made before the process died."""
         if step in trial.folds or step in trial.in_flight or not self._proposer.should_prune(trial.number):
             return False
@@ -329,7 +254,7 @@ class Course:
         self._end(trial, "pruned", f"worse than the median of complete trials after {step} folds", mean)
         return True
 
-    def _end(self, trial: _Trial, state: TrialState, reason: str, mean: float | None = None) -> None:
+    def _end(self, trial: Trial, state: TrialState, reason: str, mean: float | None = None) -> None:
         study = self.study.id
         self._ledger.record_end(study, trial.number, state, reason)
         self._proposer.tell(trial.number, state, mean if state == "complete" else None)
@@ -348,6 +273,6 @@ class Course:
     def _step(self, score: FoldScore) -> int:
         return score.repeat * self.study.folds + score.fold
 
-    def _job(self, trial: _Trial, step: int) -> FoldJob:
+    def _job(self, trial: Trial, step: int) -> FoldJob:
         repeat, fold = divmod(step, self.study.folds)
         return FoldJob.of(self.study, trial.number, trial.candidate, repeat=repeat, fold=fold)

@@ -9,10 +9,11 @@ from typing import Literal
 from harness.plan import Study
 from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
-from harness.search.course import Course, Proposer, Single
+from harness.search.course import Course
 from harness.search.events import Event, Expected, FoldStarted
-from harness.search.hopeless import STUDIES, share_cause
+from harness.search.hopeless import SUITE_TRIALS, share_cause
 from harness.search.pool import Bench, Pool
+from harness.search.proposer import Proposer, Single
 from harness.search.rotation import take_turns
 from harness.search.schedule import Schedule
 from harness.spec.models import Search
@@ -92,7 +93,7 @@ class _Loop:
         return all(course.complete for course in self._courses)
 
     def start_folds(self, stop: Callable[[], bool]) -> bool:
-        """Give every idle worker a fold, as far as any may start; False where nothing runs any more."""
+        """Give every idle worker a fold, as far as any may start; False where nothing more is to come."""
         while idle := self._pool.idle():
             self.stopped = self.stopped or stop()
             if self.stopped:
@@ -104,7 +105,7 @@ class _Loop:
                 self._start(job, workers=len(idle) + self._in_flight)
             elif self._in_flight or not self._end_searches():
                 break
-        return self._in_flight > 0
+        return self._in_flight > 0 or self._lacks_workers()
 
     def take_answers(self) -> None:
         """Wait for folds that end, and record what they came to."""
@@ -118,6 +119,11 @@ class _Loop:
         self._give_up_if_hopeless()
         if (remaining_s := self._schedule.tell_forecast()) is not None:
             self._on_event(Expected(remaining_s=remaining_s))
+
+    def _lacks_workers(self) -> bool:
+        """Say whether work waits for a worker alone: all of a cluster may be gone for a while."""
+        may_go_on = not (self.stopped or self.complete or self._schedule.is_late())
+        return may_go_on and not self._pool.idle()
 
     def _start(self, job: FoldJob, *, workers: int) -> None:
         self._pool.submit(job, self._schedule.start(job, workers=workers))
@@ -140,12 +146,16 @@ class _Loop:
 
     def _give_up_if_hopeless(self) -> None:
         searched = [course for course in self._courses if course.study.kind != "baseline"]
-        causes = [course.cause for course in searched if course.cause]
-        if len(causes) < STUDIES or any(course.succeeded for course in searched) or not share_cause(causes):
+        if any(course.succeeded for course in searched):
+            return
+        reasons = [reason for course in searched for reason in course.failures]
+        if len(reasons) < SUITE_TRIALS or not share_cause(reasons):
             return
         for course in searched:
             if course.searching and not course.cause:
-                course.give_up(f"{len(causes)} studies stopped before it, and none succeeded: {causes[0]}")
+                course.give_up(
+                    f"{len(reasons)} trials of the suite failed alike, none succeeded: {reasons[0]}"
+                )
 
 
 def _open_courses(

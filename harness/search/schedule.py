@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.plan import Study
 from harness.record.counts import count_following, count_untested
 from harness.record.history import History
 from harness.record.scores import FoldJob, FoldScore, Key
+from harness.search.allotment import Allotment
 from harness.search.forecast import Bench, Pace, forecast_s
 
 REPORT_S = 10.0  # kept for the tables until it is known what they take
@@ -18,20 +18,10 @@ REHEARSED = 3.0  # tables of the end take longer than those of half-time: there 
 GRACE_S = 30.0  # for fits that were expected to end in time and do not
 HUNG = 10.0  # times the usual: such a fit is not slow
 RESERVED = 0.5  # of the time at most is kept for what follows the search
+MARGIN = 1.1  # fits take longer and shorter
 COUNT_S = 5.0  # how often it is counted anew what follows the search
+RAISE = "raise it, and the same command goes on"
 TELL_S = 10.0  # how often it is told when the suite will end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allotment:
-    """What a suite may use; None: as much as it wants."""
-
-    began_s: float = 0.0  # a moment on the clock, as the next one is
-    ends_s: float | None = None
-    trials: int | None = None  # of arms and controls, all together
-    task_s: float | None = None  # of fitting, for each task
-    fold_s: float | None = None  # a fit that takes longer, and ten times what is usual, is hung
-    cause: str = "the time is over"  # what ends at `ends_s`, in words
 
 
 class Schedule:
@@ -123,7 +113,7 @@ class Schedule:
         if self.is_late():
             return self._allotment.cause
         spent = sorted({why for study in self._studies if (why := self._find_spent(study.task))})
-        return ", ".join(spent) or "what is left would not end in time"
+        return ", ".join(spent) or self._allotment.cause  # what is left would not end in time
 
     def tell_forecast(self) -> float | None:
         """Return the seconds in which the suite is expected to end; None where it was told just now, or none tells."""
@@ -139,9 +129,9 @@ class Schedule:
         """Return which part of the budget is spent for a task, but for the time; empty where none is."""
         limit = self._allotment
         if limit.trials is not None and self._asked >= limit.trials:
-            return f"the {limit.trials} trials of budget.trials are spent"
+            return f"the {limit.trials} trials of budget.trials are spent: {RAISE}"
         if limit.task_s is not None and self._spent_s[task] >= limit.task_s:
-            return f"the {limit.task_s / 3600:g} h of budget.per_task are spent on '{task}'"
+            return f"the {limit.task_s / 3600:g} h of budget.per_task are spent on '{task}': {RAISE}"
         return ""
 
     def _find_hung_s(self, study: str) -> float:
@@ -171,7 +161,10 @@ class Schedule:
         paces = [(study, self._pace.expect_s(study.id) or 0.0) for study in self._studies]
         following_s = math.fsum(count_following(study, history) * fit_s for study, fit_s in paces)
         tests_s = math.fsum(count_untested(study, history) * fit_s for study, fit_s in paces)
-        self._following_s, self._tests_s = following_s / self._workers, tests_s / self._workers
+        # No fit is cut in two: the last one of each stage leaves other workers idle.
+        longest_s = max((fit_s for _, fit_s in paces), default=0.0) if following_s else 0.0
+        self._following_s = MARGIN * following_s / self._workers + longest_s
+        self._tests_s = tests_s / self._workers
         self._counted_s = now_s
 
     def _rehearse_once(self) -> None:
