@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StorageError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
@@ -20,13 +21,14 @@ from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
 from harness.plan import Plan, expand
 from harness.record.counts import count_pending
-from harness.record.files import claim_run, write_whole
+from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
 from harness.record.log import log_faults
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
+from harness.room import tell_full
 from harness.runs import RESULTS, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
@@ -95,21 +97,33 @@ def run_suite(
         with Ledger.open(folder, began_s=began_s) as ledger:
             damage = ledger.history().damage
             logbook = Logbook(folder, plan, ledger.history())
-            outcome = _search(
-                spec,
-                plan,
-                bind(source, survey),
-                folder,
-                ledger,
-                began=began,
-                began_s=began_s,
-                reopen_test=reopen_test,
-                stop=stop,
-                on_event=_tell_both(logbook.note, watch(plan)),
-            )
-            comparison = write_results(folder, plan, ledger.history(), spec)
-            logbook.close(outcome.ended, outcome.why)
+            with _explaining_full(folder, plan, ledger, source.cache):
+                outcome = _search(
+                    spec,
+                    plan,
+                    bind(source, survey),
+                    folder,
+                    ledger,
+                    began=began,
+                    began_s=began_s,
+                    reopen_test=reopen_test,
+                    stop=stop,
+                    on_event=_tell_both(logbook.note, watch(plan)),
+                )
+                comparison = write_results(folder, plan, ledger.history(), spec)
+                logbook.close(outcome.ended, outcome.why)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+
+
+@contextmanager
+def _explaining_full(folder: Path, plan: Plan, ledger: Ledger, cache: Path) -> Iterator[None]:
+    """Say of a disk that is full how much to free, and what frees it."""
+    try:
+        yield
+    except StorageError as fault:
+        if not is_full(fault):
+            raise
+        raise StorageError(tell_full(folder, plan, ledger.history(), cache)) from fault
 
 
 def _tell_both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from harness.cache import sum_used_since
 from harness.candidate import Candidate, Space, build_candidate, list_depths
 from harness.errors import EnvironmentFault
 from harness.machine import name_processor
@@ -20,7 +21,6 @@ from harness.spec.models import Spec
 from harness.spec.ranges import Choice, Scalar, Span, Value
 
 FOLDER = "timings"
-CLOCK_S = 0.05  # the clock of a file system is that much behind at most
 VERSION = 1  # of what is measured: another one is measured again
 # Predicting all rows once costs a third of training on them, and each fit does it once, whatever its epochs.
 PREDICTING = 0.4
@@ -100,7 +100,7 @@ def time_bench(
         depths=tuple(sorted({_depth(probe.deep): deep.fit_s, _depth(probe.shallow): second.fit_s}.items())),
         baselines=tuple((name, each.fit_s) for name, each in baselines),
         peak_bytes=max(each.peak_rss_bytes or 0 for each in (deep, first, second)),
-        shelf_bytes=_measure_shelf(cache / "shelf", began),
+        shelf_bytes=sum_used_since(cache, began),
     )
     path = _path(plan, spec, bench, cache)
     make_folder(path.parent)
@@ -221,14 +221,3 @@ def _read(path: Path) -> Timing | None:
         return Timing(**raw | pairs)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _measure_shelf(shelf: Path, since: float) -> int:
-    """Return the bytes of the activations that were used since then, and of all that belong to the same content."""
-    used = {entry.parent for entry in shelf.glob("*/float*") if entry.stat().st_mtime >= since - CLOCK_S}
-    return sum(file.stat().st_size for content in used for file in content.glob("float*/*"))
-
-
-def sum_shelf(cache: Path) -> int:
-    """Return the bytes that the shelf holds now."""
-    return sum(file.stat().st_size for file in (cache / "shelf").glob("*/float*/*"))
