@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.spec.models import Spec
 from harness.spec.ranges import Choice, Scalar, Span, Value
 
 FOLDER = "timings"
-VERSION = 1  # of what is measured: another one is measured again
+VERSION = 2  # of what is measured: another one is measured again
 # Predicting all rows once costs a third of training on them, and each fit does it once, whatever its epochs.
 PREDICTING = 0.4
 Bench = tuple[str, str]
@@ -39,6 +39,7 @@ class Timing:
     baselines: tuple[tuple[str, float], ...]
     peak_bytes: int  # of the process that fitted
     shelf_bytes: int  # of the activations that the fits used, with those filled beside them
+    busy: float = 1.0  # seconds for each second of processor time: 1 on idle cores
 
     def fit_s(self, depth: float, epochs: float) -> float:
         """Return the seconds of a fit, on the line between the depths that were measured."""
@@ -101,11 +102,20 @@ def time_bench(
         baselines=tuple((name, each.fit_s) for name, each in baselines),
         peak_bytes=max(each.peak_rss_bytes or 0 for each in (deep, first, second)),
         shelf_bytes=sum_used_since(cache, began),
+        busy=_measure_busy(spec, (deep, second)),
     )
     path = _path(plan, spec, bench, cache)
     make_folder(path.parent)
     write_whole(path, json.dumps(asdict(timing)).encode())
     return timing
+
+
+def _measure_busy(spec: Spec, scores: Sequence[FoldScore]) -> float:
+    """Return how many times as long as the processor worked fits took; 1 where a GPU did the work unseen."""
+    cpu_s = sum(score.cpu_s for score in scores)
+    if spec.compute.gpus_per_worker or not cpu_s:
+        return 1.0
+    return max(1.0, sum(score.fit_s for score in scores) / cpu_s)
 
 
 def list_benches(plan: Plan) -> list[Bench]:

@@ -34,7 +34,8 @@ class Worker:
         fit_s = 0.25 if depth is None else 3.0 - depth + (0.5 if len(self.jobs) == 1 else 0.0)
         state = self.state if depth == 0 else "ok"
         return FoldScore(
-            study=job.study, trial=0, repeat=0, fold=0, state=state, fit_s=fit_s, peak_rss_bytes=10 * len(self.jobs),
+            study=job.study, trial=0, repeat=0, fold=0, state=state, fit_s=fit_s,
+            cpu_s=fit_s / 2, peak_rss_bytes=10 * len(self.jobs),
             error=None if state == "ok" else "too much",
         )  # type: ignore[arg-type]  # fmt: skip
 
@@ -64,6 +65,13 @@ def test_both_ends_of_the_depths_are_fitted_for_one_epoch_and_each_baseline_once
     assert (timing.open_s, timing.fill_s) == (8.5, 0.5)
     assert timing.baselines == (("majority", 0.25), ("probe", 0.25))
     assert timing.peak_bytes == 30
+
+
+def test_a_timing_on_busy_cores_says_so(tmp_path: Path) -> None:
+    plan, spec = suite()
+    timing = take(plan, spec, tmp_path, Worker())
+    assert isinstance(timing, Timing)
+    assert timing.busy == 2.0  # the worker has the processor half of the time
 
 
 def test_what_was_measured_is_read_again_until_something_changes_that_it_depends_on(tmp_path: Path) -> None:
