@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -154,17 +154,16 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
-    hints = hint_fits(plan, read_timings(plan, spec, source.cache))
+    pending = sum(count_pending(study, before) for study in plan.studies)
     schedule = Schedule(
         plan.studies,
         ledger.history,
         allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
         clock=time.monotonic,
-        hints=hints,
+        hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
+        workers=count_workers(spec.compute, pending),
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pending = sum(count_pending(study, before) for study in plan.studies)
-    _tell_estimate(plan, before, hints, count_workers(spec.compute, pending), on_event)
     pool = _open_pool(spec, source, pending)
     try:
         outcome = drive(
@@ -192,22 +191,6 @@ def _search(
     if stop():
         return replace(outcome, ended="stopped")
     return replace(outcome, ended="deadline", why=schedule.tell_end())
-
-
-def _tell_estimate(
-    plan: Plan,
-    before: History,
-    hints: Mapping[tuple[str, str], float],
-    workers: int,
-    on_event: Callable[[Event], None],
-) -> None:
-    """Say how long the suite will take, where an earlier plan has timed its fits."""
-    from harness.search.events import Estimated
-    from harness.search.forecast import Pace, forecast_s
-
-    left_s = forecast_s(plan.studies, before, pace=Pace(plan.studies, before, hints), workers=workers)
-    if left_s and hints:
-        on_event(Estimated(remaining_s=left_s, workers=workers))
 
 
 def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reopen: bool) -> list[FoldJob]:

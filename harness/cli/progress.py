@@ -17,8 +17,7 @@ from harness.cli.underway import Underway
 from harness.errors import StorageError
 from harness.logbook import name_study, tell_plan
 from harness.record.log import write_log
-from harness.report.numbers import count_noun
-from harness.report.status import show_span
+from harness.report.numbers import count_noun, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -170,12 +169,11 @@ class _Narrator:
 
     def tell(self, event: Event) -> None:
         """Show one event."""
-        from harness.search.events import Estimated, StudyStopped, TrialEnded
+        from harness.search.events import Expected, StudyStopped, TrialEnded
 
-        if isinstance(event, Estimated):
+        if isinstance(event, Expected):
             workers = count_noun(event.workers, "worker")
-            told = f"estimate {show_span(event.remaining_s)} on {workers} (timed on one fit of each task)"
-            self._watch.event(told)
+            self._watch.expect(f"about {show_span(event.remaining_s)} left on {workers}")
         if isinstance(event, StudyStopped):
             self._watch.event(f"{self._name(event.study)}: {event.cause}")
         if isinstance(event, TrialEnded):

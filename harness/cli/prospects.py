@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.report.layout import lay_out, shorten, wrap
-from harness.report.numbers import count_noun, show_bytes
-from harness.report.status import show_span
+from harness.report.numbers import count_noun, show_bytes, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.report.numbers import count_noun
-from harness.report.status import show_span
+from harness.report.numbers import count_noun, show_span
 
 if TYPE_CHECKING:
     from harness.record.scores import Key

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -18,6 +20,7 @@ from rich.text import Text
 from harness.report.layout import sanitise
 
 NARROWEST = 30
+EXPECT_S = 600.0  # a log of a night has a line of what is left every ten minutes
 
 
 class Watch(Protocol):
@@ -28,6 +31,9 @@ class Watch(Protocol):
 
     def advance(self, task: str, *, done: int, best: str, last: str) -> None:
         """Say that `done` trials of a task have ended, how the last one did, and the best score so far ("": none)."""
+
+    def expect(self, told: str) -> None:
+        """Say how long the rest is expected to take."""
 
     def __enter__(self) -> Self: ...
 
@@ -129,9 +135,15 @@ class _Lines:
     def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
         self._console = console
         self._trials = dict(trials)
+        self._expected_at = -math.inf
 
     def event(self, line: str) -> None:
         _write(self._console, line)
+
+    def expect(self, told: str) -> None:
+        if time.monotonic() >= self._expected_at + EXPECT_S:
+            self._expected_at = time.monotonic()
+            _write(self._console, told)
 
     def advance(self, task: str, *, done: int, best: str, last: str) -> None:
         _write(self._console, f"{task} {_tell(done, self._trials[task], best)}  {last}")
@@ -146,7 +158,7 @@ class _Lines:
 
 
 class _Bars:
-    """A live bar for each task, with lines of events above."""
+    """A live bar for each task, with lines of events above and what is left below."""
 
     def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
         self._console = console
@@ -155,9 +167,10 @@ class _Bars:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[told]}", markup=False),
-            TimeRemainingColumn(compact=True),
             console=console,
         )
+        self._expected = Text()
+        self._live = Live(get_renderable=self._render, console=console)
         self._bars: dict[str, TaskID] = {
             task: self._progress.add_task(sanitise(task), total=total, told=_tell(0, total, ""))
             for task, total in self._trials.items()
@@ -170,14 +183,20 @@ class _Bars:
         told = sanitise(_tell(done, self._trials[task], best))
         self._progress.update(self._bars[task], completed=done, told=told)
 
+    def expect(self, told: str) -> None:
+        self._expected = Text(sanitise(told))
+
+    def _render(self) -> Group:
+        return Group(self._progress, self._expected)
+
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
 
 def _tell(done: int, total: int, best: str) -> str:

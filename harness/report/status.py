@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import socket
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from harness.record.troubles import Trouble
 from harness.report.layout import lay_out, sanitise, shorten, wrap
-from harness.report.numbers import count_noun
+from harness.report.numbers import count_noun, show_span
 from harness.status import Status, TaskStatus
 
 CAUSES = 8  # more would push the rest out of sight; all of them stand in the document
@@ -69,17 +68,6 @@ def describe(status: Status) -> dict[str, object]:
         "damage": list(status.damage),
         "report": None if status.report is None else str(status.report),
     }
-
-
-def show_span(seconds: float) -> str:
-    """Return `40 s`, `12 min` or `5 h 10 min`."""
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    minutes = math.ceil(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours:,} h {rest:02d} min"
 
 
 def _tell_phase(status: Status) -> str:

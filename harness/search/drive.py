@@ -10,7 +10,7 @@ from harness.plan import Study
 from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
 from harness.search.course import Course
-from harness.search.events import Event, Expected, FoldStarted
+from harness.search.events import Event, FoldStarted
 from harness.search.hopeless import SUITE_TRIALS, share_cause
 from harness.search.pool import Bench, Pool
 from harness.search.proposer import Proposer, Single
@@ -53,6 +53,7 @@ def drive(
     """
     courses = _open_courses(studies, ledger, open_proposals, search, schedule, find_best, on_event)
     loop = _Loop(courses, pool, schedule, minimum_trials, on_event)
+    loop.tell_forecast()
     while loop.start_folds(stop):
         loop.take_answers()
     ended: Literal["complete", "deadline", "stopped"] = "deadline"
@@ -117,8 +118,12 @@ class _Loop:
             else:
                 course.lose(job)
         self._give_up_if_hopeless()
-        if (remaining_s := self._schedule.tell_forecast()) is not None:
-            self._on_event(Expected(remaining_s=remaining_s))
+        self.tell_forecast()
+
+    def tell_forecast(self) -> None:
+        """Say when the suite is expected to end, now and then."""
+        if (expected := self._schedule.forecast()) is not None:
+            self._on_event(expected)
 
     def _lacks_workers(self) -> bool:
         """Say whether work waits for a worker alone: all of a cluster may be gone for a while."""

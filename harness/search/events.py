@@ -52,17 +52,10 @@ class StudyStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """When the suite is expected to end, by what its fits took."""
-
-    remaining_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimated:
-    """How long the suite will take on so many workers, said once before the first fold, where its fits were timed."""
+    """How long the rest of the suite will take on so many workers, by what its fits took, or were timed to take."""
 
     remaining_s: float
     workers: int
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected | Estimated
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected

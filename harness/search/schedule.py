@@ -11,6 +11,7 @@ from harness.record.counts import count_following, count_untested
 from harness.record.history import History
 from harness.record.scores import FoldJob, FoldScore, Key
 from harness.search.allotment import Allotment
+from harness.search.events import Expected
 from harness.search.forecast import Bench, Pace, forecast_s
 
 REPORT_S = 10.0  # kept for the tables until it is known what they take
@@ -39,6 +40,7 @@ class Schedule:
         *,
         clock: Callable[[], float],
         hints: Mapping[Bench, float] | None = None,
+        workers: int = 1,
         rehearse: Callable[[], object] | None = None,
     ) -> None:
         self._studies = list({study.id: study for study in studies}.values())
@@ -48,7 +50,7 @@ class Schedule:
         self._clock = clock
         self._rehearse = rehearse
         self._report_s = REPORT_S
-        self._workers = 1
+        self._workers = workers
         before = history()
         self._pace = Pace(self._studies, before, hints or {})
         self._asked, self._spent_s = _count_spent(self._studies, before)
@@ -56,7 +58,7 @@ class Schedule:
         self._cut: set[Key] = set()  # fits whose limit is the end of the time
         self._counted_s = -math.inf  # when what follows was counted
         self._following_s = self._tests_s = 0.0
-        self._told_s = clock()
+        self._told_s = -math.inf
 
     def may_ask(self, study: Study) -> bool:
         """Say whether a trial may be asked now, which is expected to have all of its folds in time."""
@@ -115,15 +117,17 @@ class Schedule:
         spent = sorted({why for study in self._studies if (why := self._find_spent(study.task))})
         return ", ".join(spent) or self._allotment.cause  # what is left would not end in time
 
-    def tell_forecast(self) -> float | None:
-        """Return the seconds in which the suite is expected to end; None where it was told just now, or none tells."""
+    def forecast(self) -> Expected | None:
+        """Return when the suite is expected to end; None where it was told just now, or nothing tells."""
         now_s = self._clock()
         if now_s < self._told_s + TELL_S:
             return None
         self._told_s = now_s
         left_s = forecast_s(self._studies, self._history(), pace=self._pace, workers=self._workers)
         until_end_s = max(0.0, self._fits_end_s() - self._clock())
-        return None if left_s is None else min(left_s, until_end_s)
+        if left_s is None:
+            return None
+        return Expected(remaining_s=min(left_s, until_end_s), workers=self._workers)
 
     def _find_spent(self, task: str) -> str:
         """Return which part of the budget is spent for a task, but for the time; empty where none is."""

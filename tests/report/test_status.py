@@ -12,7 +12,7 @@ import pytest
 
 from harness.record.files import Owner
 from harness.record.troubles import Trouble
-from harness.report.status import describe, render, show_span, summarize
+from harness.report.status import describe, render, summarize
 from harness.status import Counts, Status, TaskStatus
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -122,11 +122,3 @@ def test_a_run_of_another_host_says_which() -> None:
 def test_many_causes_are_cut_and_the_rest_is_counted() -> None:
     many = replace(FINISHED, troubles=FINISHED.troubles * 6)
     assert "and 4 more causes" in render(many)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0.2, "1 s"), (40, "40 s"), (700, "12 min"), (18_600, "5 h 10 min"), (360_001, "100 h 01 min")],
-)
-def test_a_span_is_told_as_people_say_it(seconds: float, told: str) -> None:
-    assert show_span(seconds) == told
