@@ -52,5 +52,5 @@ def test_how_far_a_run_is_is_written_now_and_then(tmp_path: Path) -> None:
     clock_s = [0.0]
     logbook = open_logbook(tmp_path, clock_s)
     for clock_s[0] in (10.0, REMIND_S, REMIND_S + 10, 2 * REMIND_S):
-        logbook.note(Expected(remaining_s=40.0))
+        logbook.note(Expected(remaining_s=40.0, workers=2))
     assert told(tmp_path)[2:] == ["progress 0 complete, 0 pruned, 0 failed; 40 s left"] * 2
