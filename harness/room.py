@@ -53,6 +53,7 @@ class Need:
     timings: Timings
     parameters: Mapping[str, int]  # of each backbone, by name
     workers: int
+    refused: tuple[str, ...] = ()  # what was found before, in words
 
 
 def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Path, cache: Path) -> Room:
@@ -71,6 +72,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
         memory_bytes=machine.free_bytes,
     )
     faults = [
+        *need.refused,
         *refuse_memory(need.parameters, machine),
         *_refuse_workers(room, need.workers),
         *_refuse_disk(room, results, cache),
@@ -80,7 +82,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
 
 def refuse_memory(parameters: Mapping[str, int], machine: Machine) -> Iterator[str]:
     """Yield each backbone of which one fit is more than the whole machine, before anything tries."""
-    whole = min(machine.memory_bytes, machine.limit_bytes or machine.memory_bytes)
+    whole = machine.whole_bytes
     for name, count in parameters.items():
         if (needed := estimate_fit_bytes(count)) > whole:
             yield (

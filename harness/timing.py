@@ -163,6 +163,12 @@ def _searched(plan: Plan, bench: Bench) -> list[Study]:
     return [study for study in studies if study.kind == "arm"]
 
 
+def find_largest(plan: Plan, bench: Bench) -> Space:
+    """Return the space of the arm that trains the most of a backbone on a task."""
+    spaces = [study.space for study in _searched(plan, bench) if study.space is not None]
+    return min(spaces, key=lambda space: list_depths(dict(space.values)["freeze_depth"])[0])
+
+
 def _choose_probe(plan: Plan, bench: Bench) -> _Probe:
     spaces = [(study, study.space) for study in _searched(plan, bench) if study.space is not None]
     ends = [(list_depths(dict(space.values)["freeze_depth"]), study, space) for study, space in spaces]
