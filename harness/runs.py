@@ -5,25 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import SpecError, did_you_mean
 from harness.importance import add_importances, keep_importances, weigh_arms
 from harness.judge.compare import TOLERANCE, Changes, find_changes
 from harness.judge.comparison import Comparison
 from harness.judge.rank import compare_arms
 from harness.judge.winner import choose_cell
 from harness.plan import Plan, expand
+from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.importance import read_importances
 from harness.record.incumbents import trace_incumbents
 from harness.record.ledger import read_history
-from harness.record.lock import Lock, read_lock, read_provenance
+from harness.record.lock import read_lock, read_provenance
 from harness.record.predictions import open_reader
 from harness.record.tables import write_tables
 from harness.report.write import write_report
-from harness.spec.models import Spec, spec_model
+from harness.spec.models import Spec
 from harness.supply import bind, open_source
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ RESULTS = Path("results")
 def rank_run(folder: Path) -> Comparison:
     """Return the comparison of a run from its lock and ledger alone: neither data nor weights are needed."""
     lock = read_lock(folder)
-    spec = _read_spec(folder, lock)
+    spec = read_spec(folder, lock)
     plan, history = expand(spec, lock.survey), read_history(folder)
     comparison = compare_arms(plan, history, spec, read=open_reader(folder))
     return add_importances(comparison, plan, weigh_arms(plan, history, read_importances(folder)))
@@ -44,7 +42,7 @@ def rank_run(folder: Path) -> Comparison:
 def report_run(folder: Path) -> Comparison:
     """Write a run's tables again from its lock and ledger, and return their comparison."""
     lock = read_lock(folder)
-    spec = _read_spec(folder, lock)
+    spec = read_spec(folder, lock)
     return write_results(folder, expand(spec, lock.survey), read_history(folder), spec)
 
 
@@ -68,7 +66,7 @@ def export_model(
     Raises `SpecError` for a task or an arm that the run does not have, `StorageError` if `out` is not empty.
     """
     lock = read_lock(folder)
-    spec = _read_spec(folder, lock)
+    spec = read_spec(folder, lock)
     source = open_source(spec, base=lock.base, offline=offline, progress=progress)
     # Not before: it imports a hub's library, which must know of offline.
     from harness.deploy.export import export_model as export
@@ -87,28 +85,6 @@ def export_model(
         fold_epochs=history.trials[cell.study, cell.trial].fitted_epochs(),
     )
     return export(bind(source, lock.survey), winner, out)
-
-
-def find_run(name: str, *, results: Path = RESULTS) -> Path:
-    """Return the folder of a run, given as a name under `results` or as a path; raises `SpecError` if there is none."""
-    for folder in (results / name, Path(name)):
-        if (folder / "lock.json").exists():
-            return folder
-    known = sorted(lock.parent.name for lock in results.glob("*/lock.json"))
-    hint = did_you_mean(name, known) or (f" Known: {', '.join(known)}." if known else " There is none yet.")
-    raise SpecError(f"no run is called '{name}' under {results}.{hint}")
-
-
-def _read_spec(folder: Path, lock: Lock) -> Spec:
-    """Return the spec of a run; raises `SpecError` where a plug-in that it names is unknown to this process."""
-    try:
-        return spec_model().model_validate_json(lock.spec_json)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise SpecError(
-            f"{folder}: its spec cannot be read by this version with the plug-ins that it knows "
-            f"({'.'.join(map(str, fault['loc']))}: {fault['msg']}): give the run's --plugins"
-        ) from None
 
 
 def write_results(folder: Path, plan: Plan, history: History, spec: Spec) -> Comparison:

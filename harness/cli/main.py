@@ -10,8 +10,9 @@ from typing import cast
 
 import typer
 
-from harness.cli import materials, suites  # noqa: F401 - importing them adds their verbs
+from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
+from harness.cli.streams import secure_streams
 from harness.errors import HarnessError, SpecError
 
 INTERRUPTED = 130
@@ -24,6 +25,7 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    secure_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -57,7 +59,7 @@ def _invoke(arguments: list[str]) -> int:
     """Call a verb as typer's own `main` does, which would turn an interrupt into an exit without a word."""
     command = typer.main.get_command(app)
     try:
-        with command.make_context("harness", arguments) as context:
+        with command.make_context("harness", list(arguments), obj=tuple(arguments)) as context:
             code = command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

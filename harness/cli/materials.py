@@ -1,4 +1,4 @@
-"""The verbs on what suites are made of: init, layers, assets, schema."""
+"""The verbs on what suites are made of and run on: init, layers, assets, doctor, selfcheck, schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, NoColor, Offline, Plugins, answer, app, know_plugins, open_screen
+from harness.cli.app import (
+    Json,
+    NoColor,
+    Offline,
+    Plugins,
+    Results,
+    answer,
+    app,
+    know_plugins,
+    open_screen,
+)
 
 assets_app = typer.Typer(
     help="Real checkpoints and data that ordinary packages carry.",
@@ -122,6 +132,31 @@ def selfcheck(
     if json:
         answer({"ok": ok, "findings": [describe_finding(finding) for finding in findings]})
     return 0 if ok else 1
+
+
+@app.command()
+def doctor(
+    results: Results = Path("results"),
+    gpu: Annotated[bool, typer.Option("--gpu", help="Import torch and ask it for the GPUs.")] = False,
+    offline: Offline = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Look at this machine: packages, cores, memory, disk, GPUs, hub, Ray; exit code 3 if something stops a run."""
+    from harness.cli.answers import describe_health, show_health, sum_health
+    from harness.doctor import examine_machine
+
+    screen = open_screen(no_color=no_color)
+    findings = []
+    for finding in examine_machine(results=results, offline=offline, gpus=gpu):
+        findings.append(finding)
+        if not json:
+            screen.print(show_health(finding, screen.width))
+    if json:
+        answer(describe_health(findings))
+    else:
+        screen.print(sum_health(findings))
+    return 3 if any(finding.state == "fail" for finding in findings) else 0
 
 
 @app.command()

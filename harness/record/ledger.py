@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +16,7 @@ from harness.candidate import Candidate
 from harness.errors import StorageError
 from harness.record import lines
 from harness.record.files import make_folder, storage_faults, sync_folder
-from harness.record.history import History, TrialRecord
+from harness.record.history import History, Session, TrialRecord
 from harness.record.predictions import (
     list_predictions,
     predictions_name,
@@ -32,9 +36,21 @@ class Ledger:
     one unfinished line is cut. After a StorageError nothing more is taken: open the ledger anew.
     """
 
-    def __init__(self, folder: Path, descriptor: int, reading: _Reading) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        descriptor: int,
+        reading: _Reading,
+        *,
+        clock: Callable[[], float],
+        began_s: float | None,
+    ) -> None:
         self._folder = folder
         self._descriptor = descriptor
+        self._clock = clock
+        self._began_s = began_s
+        self._session: Session | None = None  # None: this process has written nothing yet
+        self._sessions = reading.sessions
         self._trials = reading.trials
         self._damage = reading.damage
         self._next = reading.next_number
@@ -44,8 +60,14 @@ class Ledger:
         }
 
     @classmethod
-    def open(cls, folder: Path) -> Ledger:
-        """Open the ledger in `folder`, or a new one, and mend its tail; the run must be claimed."""
+    def open(
+        cls, folder: Path, *, clock: Callable[[], float] = time.monotonic, began_s: float | None = None
+    ) -> Ledger:
+        """Open the ledger in `folder`, or a new one, and mend its tail; the run must be claimed.
+
+        `began_s` is when this process began to work on the run, on `clock`: its session is told before its first
+        event, and every line says when it was written. None: no session is told.
+        """
         make_folder(folder)
         path = folder / LEDGER
         with storage_faults(path):
@@ -55,7 +77,13 @@ class Ledger:
                 reading = _read(path)
                 os.ftruncate(descriptor, reading.good_bytes)
                 os.fsync(descriptor)
-                return cls(folder, descriptor, _compare_with_files(folder, reading))
+                return cls(
+                    folder,
+                    descriptor,
+                    _compare_with_files(folder, reading),
+                    clock=clock,
+                    began_s=began_s,
+                )
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -76,7 +104,8 @@ class Ledger:
 
     def history(self) -> History:
         """Return all that the ledger says at this moment."""
-        return History(trials=dict(self._trials), damage=self._damage)
+        own = () if self._session is None else (self._session,)
+        return History(trials=dict(self._trials), damage=self._damage, sessions=(*self._sessions, *own))
 
     def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
         """Append that a trial was proposed; a trial that is known stays as it is."""
@@ -124,9 +153,21 @@ class Ledger:
         return replace(score, predictions=None, predictions_sha256=sha256)
 
     def _append(self, event: lines.Event) -> None:
+        if self._began_s is None:
+            self._write(event, None)
+            return
+        elapsed_s = round(self._clock() - self._began_s, 3)
+        if self._session is None:
+            # Not before there is something to write: a finished run that is asked again stays as it is.
+            self._session = _begin_session(elapsed_s)
+            self._write(_describe_session(self._session), elapsed_s)
+        self._write(event, elapsed_s)
+        self._session = replace(self._session, elapsed_s=elapsed_s)
+
+    def _write(self, event: lines.Event, elapsed_s: float | None) -> None:
         if self._descriptor < 0:
             raise StorageError(f"{self._folder / LEDGER}: closed after a fault. Run the same command again.")
-        line = lines.encode_line(self._next, event)
+        line = lines.encode_line(self._next, event, elapsed_s)
         with storage_faults(self._folder / LEDGER):
             try:
                 _write_all(self._descriptor, line)
@@ -153,7 +194,7 @@ def read_history(folder: Path) -> History:
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):
         reading = _read(path)
-    return History(trials=reading.trials, damage=reading.damage)
+    return History(trials=reading.trials, damage=reading.damage, lost=reading.lost, sessions=reading.sessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +202,10 @@ class _Reading:
     """What was found in a ledger's file."""
 
     trials: Trials
+    sessions: tuple[Session, ...]
     damage: tuple[str, ...]
     next_number: int
+    lost: int  # numbers of lines that are missing, or do not verify
     good_bytes: int  # what remains after an unfinished last line is cut
 
 
@@ -170,6 +213,7 @@ def _read(path: Path) -> _Reading:
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
     trials: Trials = {}
+    sessions: list[Session] = []
     numbers: set[int] = set()
     bad: list[int] = []
     for place, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
@@ -178,11 +222,19 @@ def _read(path: Path) -> _Reading:
             bad.append(place)
             continue
         _refuse_newer(path, line)
-        numbers.add(decoded[0])
-        _enter(trials, decoded[1])
+        numbers.add(decoded.number)
+        _enter(trials, decoded.event)
+        _enter_session(sessions, decoded)
     last = max(numbers, default=0)
     damage = _describe_damage(path, bad, last, last - len(numbers), len(data) - whole)
-    return _Reading(trials=trials, damage=damage, next_number=last + 1, good_bytes=whole)
+    return _Reading(
+        trials=trials,
+        sessions=tuple(sessions),
+        damage=damage,
+        next_number=last + 1,
+        lost=last - len(numbers),
+        good_bytes=whole,
+    )
 
 
 def _refuse_newer(path: Path, line: bytes) -> None:
@@ -228,6 +280,25 @@ def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
         f"were lost, and the last good line is number {reading.next_number - 1}. Only those folds run again."
     )
     return replace(reading, damage=(*reading.damage, lost))
+
+
+def _begin_session(elapsed_s: float) -> Session:
+    """Return the session of this process, which began `elapsed_s` ago."""
+    began = datetime.now(UTC) - timedelta(seconds=elapsed_s)
+    return Session(started_at=began.isoformat(timespec="seconds"), pid=os.getpid(), host=socket.gethostname())
+
+
+def _describe_session(session: Session) -> lines.Began:
+    return lines.Began(started_at=session.started_at, pid=session.pid, host=session.host)
+
+
+def _enter_session(sessions: list[Session], line: lines.Line) -> None:
+    """Begin a session, or say how long the last one has lasted by now."""
+    if isinstance(line.event, lines.Began):
+        began = line.event
+        sessions.append(Session(started_at=began.started_at, pid=began.pid, host=began.host))
+    if sessions and line.at_s is not None:
+        sessions[-1] = replace(sessions[-1], elapsed_s=line.at_s)
 
 
 def _enter(trials: Trials, event: lines.Event) -> None:

@@ -53,30 +53,50 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """A process began to work on the run; the lines up to the next such event are its own."""
+
+    started_at: str  # UTC, ISO 8601
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
     """An event of a kind that this version does not read; its line is kept."""
 
     kind: str
 
 
-Event = Asked | Folded | Tested | Ended | Foreign
+Event = Asked | Folded | Tested | Ended | Began | Foreign
 
 
-def encode_line(number: int, event: Event) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line that verifies: its number, its event, and the seconds since its process began to work on the run."""
+
+    number: int
+    event: Event
+    at_s: float | None  # None: no process had said that it began
+
+
+def encode_line(number: int, event: Event, at_s: float | None = None) -> bytes:
     """Return one line of legal JSON that ends with its own checksum and a newline."""
     head: dict[str, object] = {"v": VERSION, "n": number}
+    if at_s is not None:
+        head["at"] = at_s
     # allow_nan=False: a number that JSON does not know must have become text before it comes here.
     body = json.dumps(head | _body(event), separators=(",", ":"), allow_nan=False)
     return f'{body[:-1]},"sum":"{_seal(body)}"}}\n'.encode()
 
 
-def decode_line(line: bytes) -> tuple[int, Event] | None:
-    """Return a line's number and its event, None where the line does not verify."""
+def decode_line(line: bytes) -> Line | None:
+    """Return what a line says, None where it does not verify."""
     start = line[:-_CLOSE] + b"}"
     if line[-_CLOSE:] != f',"sum":"{_seal_bytes(start)}"}}'.encode():
         return None
     raw = json.loads(start)
-    return int(raw["n"]), _event(raw)
+    return Line(number=int(raw["n"]), event=_event(raw), at_s=raw.get("at"))
 
 
 def version_of(line: bytes) -> int:
@@ -110,6 +130,8 @@ def _body(event: Event) -> dict[str, object]:
         return {"event": "test", **_score_as_json(event.score)}
     if isinstance(event, Ended):
         return {"event": "trial", **asdict(event)}
+    if isinstance(event, Began):
+        return {"event": "session", **asdict(event)}
     raise AssertionError(f"a ledger does not write events of kind {event.kind}")
 
 
@@ -123,6 +145,8 @@ def _event(raw: dict[str, Any]) -> Event:
         return Tested(score=_score(raw))
     if kind == "trial":
         return Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+    if kind == "session":
+        return Began(started_at=raw["started_at"], pid=raw["pid"], host=raw["host"])
     return Foreign(kind=str(kind))
 
 

@@ -92,8 +92,22 @@ def read_provenance(folder: Path) -> Provenance:
     )
 
 
+def read_schema(folder: Path) -> int:
+    """Return the schema that a run was written in; raises `StorageError` where its lock cannot be read."""
+    return int(_parse(folder)["schema_version"])
+
+
 def _load(folder: Path) -> dict[str, Any]:
     """Return the content of a run's lock, of this version's schema."""
+    content = _parse(folder)
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise StorageError(
+            f"{folder / LOCK}: was written in schema {content['schema_version']}, this version reads {SCHEMA_VERSION}"
+        )
+    return content
+
+
+def _parse(folder: Path) -> dict[str, Any]:
     path = folder / LOCK
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
@@ -105,10 +119,6 @@ def _load(folder: Path) -> dict[str, Any]:
         raise StorageError(
             f"{path}: is damaged ({error}); `harness run` with the run's spec mends it"
         ) from None
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise StorageError(
-            f"{path}: was written in schema {content['schema_version']}, this version reads {SCHEMA_VERSION}"
-        )
     return content
 
 

@@ -69,6 +69,19 @@ def show_seconds(value: float | None) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
 
 
+def show_span(seconds: float) -> str:
+    """Return `40 s`, `12 min` or `5 h 10 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 or not seconds else "1 s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def show_bytes(value: float) -> str:
+    """Return `3.2 GB` or `40 MB`, in powers of ten as disks are sold."""
+    return f"{value / 1e9:.1f} GB" if value >= 1e8 else f"{value / 1e6:.0f} MB"
+
+
 def show_count(value: int | None) -> str:
     """Return `3.6 M` for 3,600,000."""
     if value is None:

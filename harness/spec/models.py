@@ -61,14 +61,27 @@ class Search(Keys):
 
 
 class Budget(Keys):
-    """When the suite must end; without it a suite runs until it is complete."""
+    """What the suite may use; without it a suite runs until it is complete.
 
-    hours: Annotated[float, Field(gt=0)] | None = None
-    """Start no new fold after this many hours."""
+    Every cell has its baselines first, then trials are dealt out so that no study is left behind. The search ends
+    early enough for confirmation, the locked test and the tables, by the seconds that this suite's own fits take.
+    """
+
+    hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """The suite has ended after this many hours of work, those of earlier runs of it counted."""
     finish_by: Annotated[str, Field(pattern=TIME_OF_DAY)] | None = None
-    """Start no new fold after this time of day (`07:00`), on the machine's own clock."""
+    """The suite has ended by this time of day (`07:00`), on the machine's own clock."""
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """How many trials of arms and controls are asked in all, those of earlier runs counted."""
+    per_task: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """How many hours of fitting a task may take, summed over its fits on all workers and in earlier runs; it then asks
+    no more trials."""
+    fold_minutes: Annotated[float, Field(gt=0, le=100_000)] = 60
+    """A fit that takes longer, and ten times as long as fits like it usually do, is hung: it is given up as failed,
+    and its worker replaced."""
     minimum_trials: Annotated[int, Field(ge=1)] = 1
-    """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5)."""
+    """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5). Studies that
+    have fewer come first."""
 
 
 class Compute(Keys):

@@ -16,7 +16,7 @@ STOPPED = """
 import os, signal
 from harness.cli.progress import Interrupts
 with Interrupts(lambda text: None) as interrupts:
-    interrupts.listen()
+    interrupts.listen(lambda: '', lambda kind, text: None)
     for name in {signals}:
         os.kill(os.getpid(), getattr(signal, name))
 """

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -279,3 +281,23 @@ def test_predictions_of_a_fraction_have_a_file_of_their_own(tmp_path: Path) -> N
     for name in names:
         shares = set(pq.read_table(tmp_path / "predictions" / name)["fraction"].to_pylist())
         assert shares == {float(name.partition("-p")[2].removesuffix(".parquet") or 1)}
+
+
+def test_sessions_add_up_and_a_finished_run_begins_none(tmp_path: Path) -> None:
+    now_s = iter((105.0, 160.0, 190.5)).__next__
+    with Ledger.open(tmp_path, clock=now_s, began_s=100.0) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)
+        ledger.record_fold(make_fold())
+        ledger.record_end("s", 0, "complete")
+        assert ledger.history().spent_s == 90.5
+    with Ledger.open(tmp_path, clock=iter((7.0, 8.0)).__next__, began_s=5.0) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)  # it is known: nothing is written
+        assert len(ledger.history().sessions) == 1
+        ledger.record_asked("s", 1, CANDIDATE)
+        kept = ledger.history()
+    assert read_history(tmp_path) == kept
+    assert [session.elapsed_s for session in kept.sessions] == [90.5, 2.0]
+    assert kept.spent_s == 92.5
+    began = datetime.fromisoformat(kept.sessions[0].started_at)
+    assert (began.utcoffset(), kept.sessions[0].pid) == (timedelta(0), os.getpid())
+    assert 95 > (datetime.now(UTC) - began).total_seconds() > 4

@@ -275,17 +275,6 @@ def test_an_infinite_mean_is_a_failure(tmp_path: Path) -> None:
     assert next(iter(history.trials.values())).state == "failed"
 
 
-def test_no_fold_starts_after_the_deadline(tmp_path: Path) -> None:
-    now = iter(range(100))
-    outcome, history = run_plan(tmp_path, PLAN, SEARCH, clock=lambda: float(next(now)), deadline_s=5.0)
-    assert outcome.ended == "deadline"
-    assert sum(len(record.folds) for record in history.trials.values()) == 5
-    outcome, _ = run_plan(tmp_path, PLAN, SEARCH)
-    assert outcome.ended == "complete"
-    run_plan(tmp_path / "whole", PLAN, SEARCH)
-    assert read_tables(tmp_path) == read_tables(tmp_path / "whole")
-
-
 def test_a_stop_finishes_the_folds_under_way(tmp_path: Path) -> None:
     events: list[Event] = []
     outcome, _ = run_plan(
