@@ -22,6 +22,8 @@ OBJECT_STORE_BYTES = 100_000_000  # jobs and scores are small; data reach the wo
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Ray 2.60 prints the deaths of workers on our stdout, log_to_driver=False or not; this drops every such line.
 QUIET = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+# What workers read was fetched before they start: they ask no hub, and so need no token of one.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 PREFIX = "harness-ray-"
 FRESH_S = 60  # a folder younger than this may not be claimed yet
 
@@ -94,7 +96,7 @@ def _environment(token: Path, threads: int) -> Iterator[None]:
     hidden = [name for name in before if names_secret(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
-    lent = dict.fromkeys(THREADS, str(threads))
+    lent = dict.fromkeys(THREADS, str(threads)) | OFFLINE
     lent["PYTHONPATH"] = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
     back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
     os.environ |= lent

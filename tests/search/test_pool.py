@@ -32,7 +32,7 @@ def open_scorer():
     def score(job):
         if job.fold == 2:
             raise ValueError("no such thing")
-        names = ("HF_TOKEN", "MY_API_KEY", "RAY_ADDRESS", "OMP_NUM_THREADS", "HOME")
+        names = ("HF_TOKEN", "MY_API_KEY", "RAY_ADDRESS", "OMP_NUM_THREADS", "HOME", "HF_HUB_OFFLINE")
         said = {name: os.environ.get(name) for name in names}
         said |= {"pid": os.getpid(), "cwd": os.getcwd(), "wave": wave.__file__}
         return FoldScore(study="s", trial=0, repeat=0, fold=job.fold, state="ok", error=json.dumps(said))
@@ -62,7 +62,7 @@ try:
 except AssetError as fault:
     said["fault"] = str(fault)
 broken.close()
-said["driver"] = [os.environ.get("HF_TOKEN"), os.environ.get("OMP_NUM_THREADS"), os.getcwd()]
+said["driver"] = [os.environ.get(name) for name in ("HF_TOKEN", "OMP_NUM_THREADS", "HF_HUB_OFFLINE")] + [os.getcwd()]
 print(json.dumps(said))
 """
 
@@ -112,8 +112,9 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
     long.mkdir()
     (long / "wave.py").write_text("raise SystemExit('imported from the working directory')")
     (long / "probe.py").write_text(PROBE)
+    inherited = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     environment = {
-        **os.environ, "HF_TOKEN": "canary", "MY_API_KEY": "canary", "RAY_ADDRESS": "192.0.2.1:1",
+        **inherited, "HF_TOKEN": "canary", "MY_API_KEY": "canary", "RAY_ADDRESS": "192.0.2.1:1",
         "OMP_NUM_THREADS": "7", "TMPDIR": str(long), "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     # -P keeps the script's own folder off the path, as it is for the installed command.
@@ -132,12 +133,12 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
     workers = [json.loads(said["answers"][fold][1]) for fold in ("0", "1")]
     for worker in workers:
         assert worker["HF_TOKEN"] is worker["MY_API_KEY"] is worker["RAY_ADDRESS"] is None
-        assert worker["OMP_NUM_THREADS"] == "1"
+        assert worker["OMP_NUM_THREADS"] == worker["HF_HUB_OFFLINE"] == "1"
         assert worker["HOME"] == os.environ.get("HOME")
         assert worker["cwd"] == str(long)
         assert not worker["wave"].startswith(str(tmp_path))
     assert workers[0]["pid"] != workers[1]["pid"]
     assert sorted(said["idle"]) == [["t0", "b"], ["t1", "b"]]
     assert said["fault"] == "minilm is not here"
-    assert said["driver"] == ["canary", "7", str(long)]
+    assert said["driver"] == ["canary", "7", None, str(long)]
     assert ran.stderr == ""
