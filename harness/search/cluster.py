@@ -30,6 +30,8 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+# What workers read was fetched before they start: they ask no hub, and so need no token of one.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 PREFIX = "harness-ray-"
 FRESH_S = 60  # a folder younger than this may not be claimed yet
 
@@ -175,7 +177,7 @@ def _environment(token: Path, threads: int) -> Iterator[None]:
     hidden = [name for name in before if names_secret(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
-    lent = dict.fromkeys(THREADS, str(threads))
+    lent = dict.fromkeys(THREADS, str(threads)) | OFFLINE
     lent["PYTHONPATH"] = own_path()
     back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
     os.environ |= lent
