@@ -98,6 +98,7 @@ def read_status(folder: Path, *, now: datetime) -> Status:
     owner, last_owner = find_owner(folder), read_last_owner(folder)
     ending = None if owner is not None else _find_ending(read_log(folder))
     known = (folder / LOCK).exists()
+    predicted = list_predictions(folder)  # before the ledger, which has a line of each but one by then
     history = _read_history(folder, writing=owner is not None)
     status = Status(
         suite=folder.name,
@@ -112,10 +113,10 @@ def read_status(folder: Path, *, now: datetime) -> Status:
         damage=history.damage,
         report=folder / REPORT if (folder / REPORT).exists() else None,
     )
-    return _add_plan(status, history) if known else status
+    return _add_plan(status, history, lost=_count_lost(history, predicted)) if known else status
 
 
-def _add_plan(status: Status, history: History) -> Status:
+def _add_plan(status: Status, history: History, *, lost: int) -> Status:
     """Return a status with what the plan of the run tells of its ledger."""
     lock = read_lock(status.folder)
     spec = read_spec(status.folder, lock)
@@ -128,7 +129,7 @@ def _add_plan(status: Status, history: History) -> Status:
         status,
         suite=plan.suite,
         phase=phase,
-        counts=_count_trials(status.folder, studies, history),
+        counts=_count_trials(studies, history, lost),
         tasks=tuple(_look_at_task(name, plan, history) for name in plan.survey.tasks),
         fits=sum(count_fits(study, history) for study in studies),
         pending=pending,
@@ -173,7 +174,7 @@ def _find_end(ending: Entry | None, history: History) -> datetime | None:
     return max((end for end in ends if end is not None), default=None)
 
 
-def _count_trials(folder: Path, studies: Sequence[Study], history: History) -> Counts:
+def _count_trials(studies: Sequence[Study], history: History, lost: int) -> Counts:
     states = Counter(record.state for study in studies for record in history.of(study.id))
     return Counts(
         planned=sum(study.trials for study in studies),
@@ -181,15 +182,16 @@ def _count_trials(folder: Path, studies: Sequence[Study], history: History) -> C
         pruned=states["pruned"],
         failed=states["failed"],
         running=states["running"],
-        lost=max(history.lost, _count_orphans(folder, history) - 1),  # one may be on its way into the ledger
+        lost=lost,
     )
 
 
-def _count_orphans(folder: Path, history: History) -> int:
-    """Return how many folds have predictions and no line in the ledger."""
+def _count_lost(history: History, predicted: set[str]) -> int:
+    """Return how many lines the ledger has lost: their numbers are missing, or the predictions of folds have none."""
     folds = [fold for record in history.trials.values() for fold in (*record.folds, *record.reduced)]
     tests = [record.test for record in history.trials.values() if record.test is not None]
-    return len(set(list_predictions(folder)) - {predictions_name(fold.key) for fold in (*folds, *tests)})
+    orphans = predicted - {predictions_name(fold.key) for fold in (*folds, *tests)}
+    return max(history.lost, len(orphans) - 1)  # one may be on its way into the ledger
 
 
 def _look_at_task(name: str, plan: Plan, history: History) -> TaskStatus:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.record.files import CLAIM, claim_run
+from harness.record.ledger import LEDGER
 from harness.record.log import write_log
 from harness.record.scores import FoldJob, FoldScore
 from harness.status import Status, read_status
@@ -123,6 +124,20 @@ def test_the_end_of_the_budget_counts_from_the_start(
     time.tzset()
     assert status.deadline is not None
     assert (status.deadline - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds() == minutes * 60
+
+
+def test_what_a_ledger_has_lost_is_counted(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trials=4)
+    lines = (folder / LEDGER).read_bytes().splitlines(keepends=True)
+    folds = [number for number, line in enumerate(lines) if b'"fold"' in line]
+    (folder / LEDGER).write_bytes(
+        b"".join(line for number, line in enumerate(lines) if number not in folds[2:5])
+    )
+    assert look(folder).counts.lost == 3
+    (folder / LEDGER).write_bytes(b"".join(lines[: folds[4]]))
+    assert look(folder).counts.lost == len(folds) - 4 - 1  # the last one may have been on its way
+    (folder / LEDGER).unlink()
+    assert look(folder).counts.lost == len(folds) - 1
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
