@@ -15,10 +15,15 @@ def count_workers(compute: Compute, pending: int) -> int:
     return max(1, min(_count_places(compute), pending // FITS_A_WORKER))
 
 
+def claim_cpus(compute: Compute) -> float:
+    """Return how many CPUs a worker claims."""
+    return compute.cpus_per_worker or float(compute.threads)
+
+
 def _count_places(compute: Compute) -> int:
-    """Return how many folds the machine can run at once: one for each core, or for each share of a GPU."""
+    """Return how many folds the machine can run at once: one for each worker's cores, or for each share of a GPU."""
     if not compute.gpus_per_worker:
-        return _count_cores()
+        return max(1, int(_count_cores() / claim_cpus(compute)))
     import torch
 
     return max(1, int(torch.cuda.device_count() / compute.gpus_per_worker))

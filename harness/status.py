@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.plan import Plan, Study, expand
 from harness.record.counts import count_fits, count_pending
-from harness.record.files import Owner, find_owner, read_last_owner
+from harness.record.files import Owner, find_owner, read_last_owner, refuse_strays
 from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.ledger import LEDGER, read_history
@@ -95,6 +95,7 @@ def read_status(folder: Path, *, now: datetime) -> Status:
 
     `now` is aware of its zone. Raises `StorageError` where the folder's files cannot be read.
     """
+    refuse_strays(folder)
     owner, last_owner = find_owner(folder), read_last_owner(folder)
     ending = None if owner is not None else _find_ending(read_log(folder))
     known = (folder / LOCK).exists()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
 from harness.plan import Plan, expand
+from harness.pools import open_pool
 from harness.record.counts import count_pending
 from harness.record.files import claim_run, write_whole
 from harness.record.history import History
@@ -36,10 +36,9 @@ from harness.timing import hint_fits, read_timings
 if TYPE_CHECKING:
     from harness.learn.sources import Source
     from harness.model.layers import Layers
-    from harness.record.scores import FoldJob, FoldScore
+    from harness.record.scores import FoldJob
     from harness.search.drive import Outcome
     from harness.search.events import Event
-    from harness.search.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +60,7 @@ def run_suite(
     offline: bool = False,
     text: bytes | None = None,
     reopen_test: bool = False,
+    insecure: bool = False,
     progress: Progress = SILENCE,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
@@ -68,7 +68,8 @@ def run_suite(
     """Run what a suite's folder under `results` does not hold yet, and compare; the same call resumes.
 
     `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
-    on what was locked away, though it was opened for another one before. `progress` is told what takes time before the
+    on what was locked away, though it was opened for another one before. `insecure` joins a Ray cluster that lets
+    anybody in. `progress` is told what takes time before the
     start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
     durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
@@ -104,6 +105,7 @@ def run_suite(
                 began=began,
                 began_s=began_s,
                 reopen_test=reopen_test,
+                insecure=insecure,
                 stop=stop,
                 on_event=_tell_both(logbook.note, watch(plan)),
             )
@@ -130,6 +132,7 @@ def _search(
     began: datetime,
     began_s: float,
     reopen_test: bool,
+    insecure: bool,
     stop: Callable[[], bool],
     on_event: Callable[[Event], None],
 ) -> Outcome:
@@ -150,7 +153,7 @@ def _search(
         workers=count_workers(spec.compute, pending),
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pool = _open_pool(spec, source, pending)
+    pool = open_pool(spec.compute, source, pending, insecure=insecure)
     try:
         outcome = drive(
             plan.studies,
@@ -200,22 +203,3 @@ def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SI
         fetch_assets([model.removeprefix(PREFIX)], offline=offline, progress=progress)
     folder = locate_checkpoint(model, None, base=Path(), offline=offline)
     return describe_layers(folder, find_head(folder)[1])
-
-
-def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
-    from harness.search.pool import LocalPool
-    from harness.search.ray_pool import RayPool
-
-    workers = count_workers(spec.compute, pending)
-    threads = spec.compute.threads
-    scorer = partial(_open_scorer, source, threads)
-    if workers == 1 or not pending:
-        return LocalPool(scorer)
-    return RayPool(scorer, workers=workers, threads=threads, gpus_per_worker=spec.compute.gpus_per_worker)
-
-
-def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]:
-    """Import the training half where folds are fitted: a run that has nothing left to fit never loads it."""
-    from harness.learn.work import open_scorer
-
-    return open_scorer(source, threads)

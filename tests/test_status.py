@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import StorageError
 from harness.record.files import CLAIM, claim_run
 from harness.record.ledger import LEDGER
-from harness.record.log import write_log
+from harness.record.log import LOG, write_log
 from harness.record.scores import FoldJob, FoldScore
 from harness.status import Status, read_status
 from tests.begun import make_run, stop_after
@@ -57,6 +58,26 @@ def test_what_failed_alike_is_one_trouble_with_its_first_place(tmp_path: Path) -
     assert trouble.place == "reviews minilm depth t-0001 fold 1"
     assert trouble.cause == "out of memory: 100 MB"
     assert trouble.first == datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
+def test_a_fold_that_was_repeated_with_less_memory_is_told(tmp_path: Path) -> None:
+    def frugal(job: FoldJob) -> FoldScore:
+        score = make_score(job)
+        return replace(score, micro_batch=8) if job.kind == "arm" and job.trial == 1 else score
+
+    status = look(make_run(tmp_path, score=frugal))
+    (trouble,) = status.troubles
+    assert (trouble.cause, trouble.times) == ("out of memory", 2)
+    assert trouble.outcome == "repeated with 8 examples at a time: ok"
+    assert status.counts.failed == 0
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "results")
+    (tmp_path / "secret").write_text("2026-01-01T00:00:00Z error words of somebody else\n")
+    (folder / LOG).symlink_to(tmp_path / "secret")
+    with pytest.raises(StorageError, match="leads out"):
+        look(folder)
 
 
 def test_a_run_is_running_while_its_claim_is_held_and_no_longer(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.app import (
     AllowPath,
+    AllowRead,
     Json,
     NoColor,
     Offline,
@@ -136,6 +137,10 @@ def run(
     ] = False,
     detach: Detach = False,
     notify_cmd: NotifyCommand = "",
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Join a Ray cluster (compute.address) that lets anybody in."),
+    ] = False,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
@@ -169,6 +174,7 @@ def run(
             offline=offline,
             text=spec_file.read_bytes(),
             reopen_test=reopen_test,
+            insecure=insecure,
             progress=screen,
             stop=interrupts.asked,
             watch=watch,
@@ -314,6 +320,7 @@ def export(
     ] = None,
     results: Results = Path("results"),
     offline: Offline = False,
+    allow_path: AllowRead = None,
     plugins: Plugins = None,
     json: Json = False,
 ) -> int:
@@ -328,6 +335,7 @@ def export(
         task=task,
         arm=arm,
         out=out,
+        allowed=allow_path or (),
         offline=offline,
         progress=open_screen(),
     )

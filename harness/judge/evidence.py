@@ -28,6 +28,7 @@ class Measure:
     score: Score
     target: ModuleType
     further: tuple[tuple[str, Score], ...] = ()  # the metrics that are recorded besides, by name
+    name: str = ""  # of what `score` computes, its code included; empty: not known, and nothing is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,7 +20,7 @@ from harness.learn.bench import Bench
 from harness.learn.folds import count_folds
 from harness.learn.kin import find_kin
 from harness.learn.shelf import Shelf
-from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
+from harness.learn.sources import SHELF, Source, find_checkpoint, read_examples, task_type
 from harness.modalities import find_modality
 from harness.modalities.encoded import Encoded
 from harness.model.checkpoint import digest_checkpoint
@@ -74,9 +74,9 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         seed=spec.seed,
         content=_digest_content(weights, spec.compute.precision, encoded),
         identity=examples.digest(),
-        stem_frozen=_freezes_stem(spec, backbone, kind),
+        stem_frozen=freezes_stem(spec, backbone, kind),
         depths=_list_all_depths(spec, trunk),
-        shelf=_open_shelf(spec, source.cache),
+        shelf=_open_shelf(spec, source),
     )
 
 
@@ -120,7 +120,7 @@ def _sample(encoded: Encoded, device: torch.device) -> dict[str, torch.Tensor]:
     }
 
 
-def _freezes_stem(spec: Spec, backbone: str, kind: ModuleType) -> bool:
+def freezes_stem(spec: Spec, backbone: str, kind: ModuleType) -> bool:
     """Say whether depth 0 leaves the stem frozen; speech models' convolutions usually stay as they were."""
     wanted = spec.backbones[backbone].stem
     return kind.MODALITY == "audio" if wanted is None else wanted == "frozen"
@@ -133,10 +133,15 @@ def _list_all_depths(spec: Spec, trunk: Trunk) -> tuple[int, ...]:
     return tuple(sorted(depths | {trunk.blocks}))
 
 
-def _open_shelf(spec: Spec, cache: Path) -> Shelf | None:
+def _open_shelf(spec: Spec, source: Source) -> Shelf | None:
     if spec.compute.shelf == "off":
         return None
-    return Shelf(cache / "shelf", dtype=spec.compute.shelf, limit_bytes=spec.compute.shelf_bytes)
+    return Shelf(
+        source.cache / SHELF,
+        dtype=spec.compute.shelf,
+        limit_bytes=spec.compute.shelf_bytes,
+        lend=source.lend,
+    )
 
 
 def _digest_content(weights: str, precision: str, encoded: Encoded) -> str:

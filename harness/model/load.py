@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
 from harness.model.checkpoint import check_checkpoint, count_stored
+from harness.model.memory import raise_shortage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -113,16 +114,16 @@ def redraw(model: nn.Module, seed: int) -> None:
     model.load_state_dict(fresh.state_dict())
 
 
-def build_empty(folder: Path, auto_class: str, *, device: str) -> nn.Module:
+def build_empty(folder: Path, auto_class: str, *, device: str, **settings: object) -> nn.Module:
     """Build the model of a checkpoint without its weights: on "meta" without memory, on "cpu" with arbitrary values.
 
-    Raises `ModelError` where the folder is no model of that class.
+    `settings` override those of its configuration. Raises `ModelError` where the folder is no model of that class.
     """
     import torch
     import transformers
     from transformers.initialization import no_init_weights
 
-    config = _read_settings(folder, {})
+    config = _read_settings(folder, settings)
     with quietly(), _blaming(folder, auto_class), no_init_weights(), torch.device(device):
         return cast("nn.Module", getattr(transformers, auto_class).from_config(config).eval())
 
@@ -190,6 +191,7 @@ def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
     except ModelError:
         raise
     except (*_LOAD_FAILURES, StrictDataclassError) as error:
+        raise_shortage(error)
         reason = shorten(str(error) or type(error).__name__, _REASON_LETTERS)
         raise ModelError(f"{folder}: cannot be loaded as {auto_class}: {reason}") from error
 

@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from harness.candidate import Candidate
+from harness.credentials import redact
 from harness.errors import StorageError
 from harness.record import lines
-from harness.record.files import make_folder, storage_faults, sync_folder
+from harness.record.faults import write_fault
+from harness.record.files import make_folder, refuse_strays, storage_faults, sync_folder
 from harness.record.history import History, Session, TrialRecord
 from harness.record.predictions import (
     list_predictions,
@@ -113,13 +115,13 @@ class Ledger:
             self._append(lines.Asked(study=study, trial=trial, candidate=candidate))
 
     def record_fold(self, score: FoldScore) -> bool:
-        """Make a fold's predictions durable and then its line; False where the fold is known already.
+        """Make a fold's predictions, or its traceback, durable and then its line; False where the fold is known.
 
         The trial must have been asked: a fold without a candidate would say nothing.
         """
         if score.key in self._keys:
             return False
-        written = self._keep_predictions(score)
+        written = self._keep_files(score)
         candidate = self._trials[score.study, score.trial].candidate
         self._append(lines.Folded(score=written, candidate=candidate))
         self._keys.add(score.key)
@@ -137,16 +139,20 @@ class Ledger:
                 f"{self._folder / LEDGER}: trial {score.trial} of study {score.study} was tested already, and "
                 "what is locked away is opened once. `--reopen-test` opens it for another trial."
             )
-        written = self._keep_predictions(score)
+        written = self._keep_files(score)
         self._append(lines.Tested(score=written))
 
     def record_end(self, study: str, trial: int, state: TrialState, reason: str = "") -> None:
         """Append how a trial ended; what has ended does not end again."""
         if self._trials[study, trial].state == "running":
-            self._append(lines.Ended(study=study, trial=trial, state=state, reason=reason))
+            self._append(lines.Ended(study=study, trial=trial, state=state, reason=redact(reason)))
 
-    def _keep_predictions(self, score: FoldScore) -> FoldScore:
-        """Return a score as its line holds it, its predictions durable in a file of their own."""
+    def _keep_files(self, score: FoldScore) -> FoldScore:
+        """Return a score as its line holds it, without secrets, what is long of it durable in a file of its own."""
+        score = replace(score, error=None if score.error is None else redact(score.error))
+        if score.traceback is not None:
+            write_fault(self._folder, replace(score, traceback=redact(score.traceback)))
+            score = replace(score, traceback=None)
         if score.predictions is None:
             return score
         sha256 = write_predictions(self._folder, score)
@@ -190,6 +196,7 @@ class Ledger:
 def read_history(folder: Path) -> History:
     """Return what the ledger in `folder` says, changing nothing: another process may be writing it."""
     path = folder / LEDGER
+    refuse_strays(folder)
     if not path.exists():
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):

@@ -10,16 +10,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.credentials import names_secret
 from harness.errors import EnvironmentFault, HarnessError
 from harness.record.scores import FoldJob, FoldScore
-from harness.search.cluster import find_own_node, start_cluster
+from harness.search.cluster import (
+    THREADS,
+    Cluster,
+    count_places,
+    find_own_node,
+    list_nodes,
+)
 from harness.search.pool import Bench, Scorer, failed_score, first_lines, late_score, score_safely
 
 DEATHS = 2  # of workers under one fold: the first is bad luck
 STARTS = 3  # that fail one after the other before the pool gives up
-START_S = (
-    600.0  # without any worker before the pool gives up: importing torch on a busy machine takes a minute
-)
+START_S = 900.0  # without any worker before the pool gives up: a cluster may first have to buy a machine
+FOLLOW_S = 3.0  # how often the pool looks which nodes there are, and starts workers that failed to start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a worker is given: CPUs and GPUs of its node, which Ray counts, and the threads that it computes with."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    threads: int = 1
+    spread: bool = False  # over the nodes, else Ray fills one after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,32 +72,37 @@ class _Worker:
 
 
 class RayPool:
-    """Fits folds in warm actors of a private Ray cluster on this machine.
+    """Fits folds in warm actors of a Ray cluster, of which there are `workers`, or as many as fit but for `most`.
 
-    Workers stand in this process's working directory. A fold whose worker dies is asked again, once, of whoever is
-    idle first; one over its limit is given up. When this process dies, even by kill -9, its workers end within seconds.
+    On this process's own cluster they stand in its working directory. A fold whose worker dies is asked again, once, of
+    whoever is idle first; one over its limit is given up. Where the cluster grows or shrinks the workers follow. When
+    this process dies, even by kill -9, they end within seconds. `close` ends the cluster too if it is its own.
     """
 
     def __init__(
         self,
         open_scorer: Callable[[], Scorer],
+        cluster: Cluster,
         *,
-        workers: int,
-        threads: int = 1,
-        gpus_per_worker: float = 0.0,
+        workers: int | None,
+        most: int = 1024,
+        claim: Claim = Claim(),
     ) -> None:
-        self._open_scorer = open_scorer
-        self._working_directory = Path.cwd()
+        self._cluster = cluster
+        self._claim = claim
+        self._wanted, self._most = workers, most
+        self._workers: list[_Worker] = []
         self._again: deque[_Asked] = deque()  # folds that lost their worker
         self._failed_starts = 0
-        self._cluster = start_cluster(workers=workers, threads=threads)
+        self._heard_at, self._looked_at = time.monotonic(), float("-inf")
         try:
-            self._actor_class = _declare_actor(gpus_per_worker)
-            self._workers = [self._start() for _ in range(workers)]
+            self._node = find_own_node()
+            self._actor_class = _declare_actor(claim)
+            self._arguments = open_scorer, claim.threads, None if cluster.shared else str(Path.cwd())
+            self._follow()
         except BaseException:
             self.close()
             raise
-        self._heard_at, self._node = time.monotonic(), find_own_node()
 
     def idle(self) -> tuple[Bench | None, ...]:
         """Return the bench that each idle worker served last; one that is being started is not idle."""
@@ -95,8 +116,10 @@ class RayPool:
         """Return the folds that have ended; one that lost its worker is asked again, or given up."""
         import ray
 
+        self._follow()
         expected = {worker.future: worker for worker in self._workers if worker.future is not None}
         if not expected:
+            self._pause(limit_s)
             return []
         ready, _ = ray.wait(list(expected), num_returns=1, timeout=self._patience(limit_s), fetch_local=True)
         if ready:
@@ -109,14 +132,43 @@ class RayPool:
         return [answer for answer in answers if answer is not None]
 
     def close(self) -> None:
-        """End the cluster and its workers."""
+        """End the workers, and the cluster if it is this process's own."""
         self._cluster.close()
+
+    def _follow(self) -> None:
+        """Start workers where there are too few, drop those that found no room, replace those whose node has gone."""
+        now = time.monotonic()
+        if now - self._looked_at < FOLLOW_S:
+            return
+        self._looked_at = now
+        if self._cluster.shared:
+            nodes = list_nodes()
+            for worker in self._list_idle():
+                if worker.place is not None and worker.place.node not in nodes:
+                    self._drop(worker)
+        wanted = self._count_wanted()
+        for worker in [worker for worker in self._workers if worker.place is None][
+            : len(self._workers) - wanted
+        ]:
+            self._drop(worker)
+        self._workers += [self._start() for _ in range(wanted - len(self._workers))]
+
+    def _count_wanted(self) -> int:
+        if self._wanted is not None:
+            return self._wanted
+        return min(self._most, count_places(cpus=self._claim.cpus, gpus=self._claim.gpus))
+
+    def _pause(self, limit_s: float) -> None:
+        """Wait where nobody can answer: all are idle, or the cluster has no room for a single worker."""
+        self._check_life()
+        if not self._workers:
+            time.sleep(min(limit_s, FOLLOW_S))
 
     def _list_idle(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.future is None]
 
     def _start(self) -> _Worker:
-        actor = self._actor_class.remote(self._open_scorer, str(self._working_directory))
+        actor = self._actor_class.remote(*self._arguments)
         return _Worker(actor=actor, future=actor.say_place.remote())
 
     def _give(self, asked: _Asked) -> None:
@@ -158,15 +210,16 @@ class RayPool:
         self, worker: _Worker, asked: _Asked | None, death: Exception
     ) -> tuple[FoldJob, FoldScore] | None:
         """Put a new worker in a dead one's place; its fold waits for whoever is idle first, if it did not die of it."""
-        self._replace(worker)
+        self._drop(worker)
         # Its node may be gone, and others with it: whoever is idle says again that it is there.
         for other in self._list_idle():
             other.future = other.actor.say_place.remote()
-        if asked is None:
+        if asked is None:  # `_follow` starts another one, for what failed now fails again at once
             self._failed_starts += 1
-            if self._failed_starts >= STARTS * len(self._workers):
+            if self._failed_starts >= STARTS * (len(self._workers) + 1):
                 raise EnvironmentFault(f"no worker can be started: {first_lines(death)}")
             return None
+        self._workers.append(self._start())
         asked = replace(asked, deaths=asked.deaths + 1)
         if asked.deaths < DEATHS:
             self._again.append(asked)
@@ -184,14 +237,15 @@ class RayPool:
         if asked is None or worker.late_at is None or time.monotonic() < worker.late_at:
             return None
         assert asked.limit_s is not None
-        self._replace(worker)
+        self._drop(worker)
+        self._workers.append(self._start())
         return asked.job, late_score(asked.job, asked.limit_s)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _drop(self, worker: _Worker) -> None:
         import ray
 
         ray.kill(worker.actor)
-        self._workers[self._workers.index(worker)] = self._start()
+        self._workers.remove(worker)
 
     def _check_life(self) -> None:
         """Raise `EnvironmentFault` where nobody has been there for long: a night must not be waited away."""
@@ -200,7 +254,7 @@ class RayPool:
             self._heard_at = now
         if now - self._heard_at > START_S:
             raise EnvironmentFault(
-                f"no worker was there for {START_S / 60:.0f} min: look at the machine's memory and load. "
+                f"no worker was there for {START_S / 60:.0f} min: look at what the machine, or the cluster, has free. "
                 "What was finished is safe; the same command goes on"
             )
 
@@ -220,13 +274,20 @@ def _read_peak(pid: int) -> int:
     return int(found[0]) * 1024 if found else 0
 
 
-def _declare_actor(gpus: float) -> Any:
+def _declare_actor(claim: Claim) -> Any:
     """Return the class of a warm worker; it is made here because Ray is imported late."""
     import ray
 
     class FoldWorker:
-        def __init__(self, open_scorer: Callable[[], Scorer], working_directory: str) -> None:
-            os.chdir(working_directory)
+        def __init__(
+            self, open_scorer: Callable[[], Scorer], threads: int, working_directory: str | None
+        ) -> None:
+            # A joined cluster's nodes were started by others, with an environment of their own.
+            for name in [name for name in os.environ if names_secret(name) and not name.startswith("RAY_")]:
+                del os.environ[name]
+            os.environ |= dict.fromkeys(THREADS, str(threads))
+            if working_directory is not None:
+                os.chdir(working_directory)
             self._open_scorer = open_scorer
             self._scorer: Scorer | None = None
 
@@ -240,4 +301,10 @@ def _declare_actor(gpus: float) -> Any:
             return score_safely(self._scorer, job)
 
     # A fold that died may have died of itself: Ray repeats nothing, `RayPool` counts.
-    return ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(FoldWorker)
+    return ray.remote(
+        num_cpus=claim.cpus,
+        num_gpus=claim.gpus,
+        scheduling_strategy="SPREAD" if claim.spread else "DEFAULT",
+        max_restarts=0,
+        max_task_retries=0,
+    )(FoldWorker)

@@ -15,6 +15,7 @@ PROBE = """
 import json, os, sys
 from harness.errors import AssetError
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import start_cluster
 from harness.search.ray_pool import RayPool
 
 def job(fold, task="t"):
@@ -35,7 +36,7 @@ def open_scorer():
 def open_nothing():
     raise AssetError("minilm is not here")
 
-pool = RayPool(open_scorer, workers=2, threads=1)
+pool = RayPool(open_scorer, start_cluster(cpus=2), workers=2)
 before = pool.idle()
 while len(pool.idle()) < 2:
     assert pool.wait(60) == []
@@ -53,7 +54,7 @@ said |= {"idle": pool.idle(), "answers": {fold: [s.state, s.error] for fold, s i
 folder = pool._cluster.folder
 pool.close()
 said["left"] = folder.exists()
-broken = RayPool(open_nothing, workers=1)
+broken = RayPool(open_nothing, start_cluster(cpus=1), workers=1)
 try:
     broken.wait(60)
 except AssetError as fault:
@@ -104,6 +105,7 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
 TROUBLE = """
 import json, os, signal, sys, time
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import start_cluster
 from harness.search.ray_pool import RayPool
 
 def job(fold):
@@ -131,7 +133,7 @@ def ask(folds, limit_s):
         answers |= {job.fold: [score.state, score.error] for job, score in pool.wait(1)}
     return answers | {"took": time.monotonic() - began}
 
-pool = RayPool(open_scorer, workers=2)
+pool = RayPool(open_scorer, start_cluster(cpus=2), workers=2)
 while len(pool.idle()) < 2:
     pool.wait(60)
 said = {"pids": [worker.place.pid for worker in pool._workers]}
