@@ -58,7 +58,7 @@ def kinds(run: Path) -> list[str]:
 def test_a_run_that_was_stopped_for_a_while_outlives_its_terminal(place: Path, ended: list[Command]) -> None:
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
-    command = start_in_shell(place, 2, f"< {name} > {name} 2> {name}", TERM="xterm")
+    command = start_in_shell(place, 2, f"< {name} > {name} 2> {name}", *FEW, TERM="xterm")
     ended.append(command)
     wait_for(lambda: command.ended or _drain(ours, command), "folds")
     os.killpg(command.process.pid, signal.SIGSTOP)
