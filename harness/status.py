@@ -17,7 +17,7 @@ from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
-from harness.record.log import ENDINGS, FORCED, Entry, read_log
+from harness.record.log import ENDINGS, ERROR, FORCED, LOG, Entry, read_log
 from harness.record.means import mean_score
 from harness.record.predictions import list_predictions, predictions_name
 from harness.record.times import end_of, read_time
@@ -88,6 +88,7 @@ class Status:
     troubles: tuple[Trouble, ...] = ()
     damage: tuple[str, ...] = ()
     report: Path | None = None
+    log: Path | None = None
 
 
 def read_status(folder: Path, *, now: datetime) -> Status:
@@ -110,9 +111,10 @@ def read_status(folder: Path, *, now: datetime) -> Status:
         last_owner=last_owner,
         since=read_time((owner or last_owner or Owner()).since),
         ended=None if owner is not None else _find_end(ending, history),
-        last_words="" if ending is None else ending.text,
+        last_words="" if ending is None else _find_words(ending),
         damage=history.damage,
         report=folder / REPORT if (folder / REPORT).exists() else None,
+        log=folder / LOG if (folder / LOG).exists() else None,
     )
     return _add_plan(status, history, lost=_count_lost(history, predicted)) if known else status
 
@@ -157,6 +159,11 @@ def _read_history(folder: Path, *, writing: bool) -> History:
 def _find_ending(log: Sequence[Entry]) -> Entry | None:
     """Return the line with which the last process ended, None where it has ended without a word."""
     return log[-1] if log and log[-1].kind in ENDINGS else None
+
+
+def _find_words(ending: Entry) -> str:
+    """Return why a process ended, where it says so: what comes before is counted anew."""
+    return ending.text if ending.kind in (ERROR, FORCED) else ending.text.partition("; ")[2]
 
 
 def _find_phase(owner: Owner | None, ending: Entry | None, *, known: bool) -> Phase:

@@ -102,16 +102,23 @@ def test_a_run_that_is_claimed_and_not_yet_planned_is_being_prepared(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("kind", "phase"),
-    [("complete", "complete"), ("deadline", "deadline"), ("forced", "stopped"), ("error", "failed")],
+    ("kind", "phase", "words"),
+    [
+        ("complete", "complete", ""),
+        ("deadline", "deadline", "too late; really"),
+        ("stopped", "stopped", ""),
+        ("forced", "stopped", "SIGTERM; x"),
+        ("error", "failed", "StorageError: full; x"),
+    ],
 )
-def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, phase: str) -> None:
+def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, phase: str, words: str) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))
     write_log(folder, "start", "go")
     assert look(folder).phase == "killed"
-    write_log(folder, kind, "words of the end")
+    counts = "" if phase == "failed" or kind == "forced" else "3 complete, 0 pruned"
+    write_log(folder, kind, "; ".join(part for part in (counts, words) if part))
     status = look(folder)
-    assert (status.phase, status.last_words) == (phase, "words of the end")
+    assert (status.phase, status.last_words) == (phase, words)
     write_log(folder, "start", "go on")
     assert look(folder).phase == "killed"
 
