@@ -29,6 +29,7 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     study = make_study(trials=3)
     score = make_score(FoldJob.of(study, 1, None, repeat=0, fold=1))
     logbook.note(FoldFinished(score=score))
+    logbook.note(FoldFinished(score=replace(score, micro_batch=4)))
     logbook.note(FoldFinished(score=replace(score, state="oom", error="300 MB")))
     logbook.note(TrialEnded(study=study.id, trial=0, state="complete", reason="", mean=0.5))
     logbook.note(TrialEnded(study=study.id, trial=1, state="failed", reason="300 MB", mean=None))
@@ -41,6 +42,7 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     )
     assert rest == [
         "damage one line was lost",
+        "fold reviews minilm depth t-0001 fold 1: out of memory: repeated with 4 examples at a time: ok",
         "fold reviews minilm depth t-0001 fold 1: oom: 300 MB",
         "trial reviews minilm depth t-0001: failed: 300 MB",
         "study reviews minilm depth: all alike",
