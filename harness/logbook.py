@@ -52,7 +52,7 @@ class Logbook:
         known = sum(count for state, count in self._counts.items() if state != "running")
         worker = f"process {os.getpid()} on host {socket.gethostname()}"
         write_log(folder, "start", f"{worker}: {tell_plan(plan)}; {known} trials known from before")
-        for sentence in history.damage:
+        for sentence in history.findings:
             write_log(folder, "damage", sentence)
 
     def note(self, event: Event) -> None:

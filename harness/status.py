@@ -112,7 +112,7 @@ def read_status(folder: Path, *, now: datetime) -> Status:
         since=read_time((owner or last_owner or Owner()).since),
         ended=None if owner is not None else _find_end(ending, history),
         last_words="" if ending is None else _find_words(ending),
-        damage=history.damage,
+        damage=history.findings,
         report=folder / REPORT if (folder / REPORT).exists() else None,
         log=folder / LOG if (folder / LOG).exists() else None,
     )
@@ -151,7 +151,7 @@ def _read_history(folder: Path, *, writing: bool) -> History:
     if not (folder / LEDGER).exists():
         return History(trials={})
     history = read_history(folder)
-    if writing and history.damage:
+    if writing and history.findings:
         return read_history(folder)  # its last line may have been half there at the first look
     return history
 

@@ -29,7 +29,7 @@ from harness.record.log import log_faults
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
 from harness.room import tell_full
-from harness.runs import RESULTS, write_results
+from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
@@ -96,8 +96,8 @@ def run_suite(
             write_rows(folder, facts.digest, rows[task])
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
-            damage = ledger.history().damage
-            logbook = Logbook(folder, plan, ledger.history())
+            found = ledger.history()
+            logbook = Logbook(folder, plan, found)
             with _explaining_full(folder, plan, ledger, source.cache):
                 outcome = _search(
                     spec,
@@ -114,7 +114,7 @@ def run_suite(
                 )
                 comparison = write_results(folder, plan, ledger.history(), spec)
                 logbook.close(outcome.ended, outcome.why)
-    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=found.findings)
 
 
 @contextmanager
@@ -157,6 +157,7 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
+    memory = open_memory(folder)
     pending = sum(count_pending(study, before) for study in plan.studies)
     schedule = Schedule(
         plan.studies,
@@ -178,7 +179,7 @@ def _search(
             schedule=schedule,
             minimum_trials=spec.budget.minimum_trials,
             find_best=lambda study: find_best_trial(
-                plan, study, ledger.history(), spec, read=open_reader(folder)
+                plan, study, ledger.history(), spec, read=open_reader(folder), memory=memory
             ),
             stop=stop,
             on_event=on_event,
@@ -200,7 +201,7 @@ def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reope
     """Return the fits whose scores on what was locked away are to be taken; where there are none nothing is judged."""
     if not (reopen or has_untested(plan, history)):
         return []
-    cells = judge_studies(plan, history, spec, read=open_reader(folder))
+    cells = judge_studies(plan, history, spec, read=open_reader(folder), memory=open_memory(folder))
     return list_tests(plan, cells, history, reopen=reopen)
 
 

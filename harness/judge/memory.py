@@ -15,7 +15,14 @@ from harness.judge.evidence import Measure
 from harness.judge.stats import BBC
 from harness.record.scores import FoldScore
 
-CODE = ("judge", "metrics", "record", "targets")  # the folders whose code decides what bags say
+CODE = (  # what decides what bags say
+    "judge/bags.py",
+    "judge/evidence.py",
+    "judge/stats",
+    "metrics",
+    "record/predictions.py",
+    "targets",
+)
 _HEAD = 5  # numbers of a BBC that stand before its bags
 
 
@@ -91,7 +98,11 @@ def digest_code() -> str:
     """Return what names the code that decides what bags say, and numpy, which draws them."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256(np.__version__.encode())
-    for file in (file for folder in CODE for file in sorted((root / folder).rglob("*.py"))):
+    for file in (file for part in CODE for file in _list_files(root / part)):
         digest.update(file.relative_to(root).as_posix().encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _list_files(part: Path) -> list[Path]:
+    return [part] if part.suffix == ".py" else sorted(part.rglob("*.py"))

@@ -24,6 +24,7 @@ def find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
     return Measure(
         score=module.score,
         target=target,
+        rough=getattr(module, "score_bags", None),  # a plug-in need not know how
         name=name_metric(metric, module),
         further=tuple((other, plugins.find("metrics", other).score) for other in known),
     )

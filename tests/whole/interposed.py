@@ -7,17 +7,17 @@ for good: it is meant for a forked child. Nothing of ours is replaced.
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-Way = Literal["count", "kill", "half", "full", "broken", "unsynced"]
-"""count: let all pass; kill: die before the call; half: die after half of the bytes; full: ENOSPC after half of them;
-broken: EIO before; unsynced: the bytes are lost by the fsync that says so."""
+Way = Literal["count", "kill", "half", "full", "broken"]
+"""count: all pass; kill: die before the call; half: die after half of the bytes; full: ENOSPC after half of them;
+broken: EIO instead of the call."""
 
 CALLS = ("fsync", "rename", "replace", "ftruncate", "truncate", "link", "unlink", "mkdir", "pwrite")
 WRITING = set("wax+")
@@ -25,9 +25,8 @@ WRITING = set("wax+")
 
 @dataclass(slots=True, kw_only=True)
 class Interposed:
-    """Counts the calls that change files below `root`, and lets the one numbered `at` fail in its way."""
+    """Counts the calls that change files, and lets the one numbered `at` fail in its way."""
 
-    root: Path
     at: int = -1
     way: Way = "count"
     calls: list[str] = field(default_factory=list)
@@ -51,7 +50,7 @@ class Interposed:
         """End this process, or refuse as a full or a broken disk does."""
         if self.way in ("kill", "half"):
             os.kill(os.getpid(), signal.SIGKILL)
-        code = 28 if self.way == "full" else 5
+        code = errno.ENOSPC if self.way == "full" else errno.EIO
         raise OSError(code, os.strerror(code))
 
     def _watch(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,9 +16,11 @@ from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
 from harness.record.scores import FoldJob, FoldScore, Predictions
 from harness.runs import write_results
+from harness.search.allotment import Allotment
 from harness.search.drive import drive
 from harness.search.pool import LocalPool, Pool
 from harness.search.proposals import Proposals
+from harness.search.schedule import Schedule
 from harness.spec.load import load_spec
 from harness.spec.models import Spec
 
@@ -115,7 +117,9 @@ def run_made(folder: Path, spec: Spec, plan: Plan, pool: Pool) -> str:
                 open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
                 pool=pool,
                 search=spec.search,
-                clock=lambda: 0.0,
+                schedule=Schedule(
+                    plan.studies, ledger.history, Allotment(), clock=lambda: 0.0, rehearse=lambda: None
+                ),
             )
             write_results(folder, plan, ledger.history(), spec)
     return outcome.ended
