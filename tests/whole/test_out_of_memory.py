@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,6 @@ if room:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for job in jobs:
     score = scorer.score(job)
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)) if not room else None
     given = [] if score.predictions is None else score.predictions.probabilities.tolist()
     print(json.dumps([score.state, score.error, score.micro_batch, score.steps, score.peak_rss_bytes, given]))
 """
@@ -72,27 +72,21 @@ def score_in_child(given: Path, room: int) -> list[Any]:
 def test_half_the_examples_at_once_fit_where_all_do_not(
     request: pytest.FixtureRequest, wide_bert: Path, tmp_path: Path
 ) -> None:
-    import pickle
-
-    (tmp_path / "texts.csv").write_text(
+    (tmp_path / "wide.csv").write_text(
         "text,label\n" + "".join(f"{'good bad ' * 130}{row},{'ab'[row % 2]}\n" for row in range(48))
     )
     source = build_source(
         request, checkpoint=wide_bert, compute={"shelf": "off"},
-        task={"data": {"csv": "texts.csv", "text": "text", "label": "label"}},
+        task={"data": {"csv": "wide.csv", "text": "text", "label": "label"}},
     )  # fmt: skip
     candidate = make_candidate(0, dropout=0.0, epochs=1, batch_size=32)
     given = tmp_path / "given.pickle"
     given.write_bytes(pickle.dumps((source, [make_job(candidate), make_job(candidate, fold=1)])))
-    plain, tight, none = (score_in_child(given, room) for room in (0, 500 * 2**20, 20 * 2**20))
-    print([each[:5] for each in (*plain, *tight, *none)])
-    for whole, halved in zip(plain, tight, strict=True):
+    plain, tight = (score_in_child(given, room) for room in (0, 500 * 2**20))
+    for whole, halved in zip(plain, tight, strict=True):  # the second fold begins anew with the whole batch
         assert whole[:3] == ["ok", None, None]
         assert halved[:2] == ["ok", None]
-        assert halved[2] in (4, 8, 16)
+        assert halved[2] in (8, 16)
         assert halved[3] == whole[3]  # as many steps, of the same batches
         np.testing.assert_allclose(halved[5], whole[5], rtol=0, atol=1e-5)
         assert halved[4] < whole[4]
-    for state, error, *_ in none:
-        assert state == "oom"
-        assert error.startswith("out of memory with 1 example at once: ")
