@@ -158,9 +158,8 @@ def _start(folder: Path, cpus: int, threads: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=str(
-                folder / "ray"
-            ),  # Ray 2.60 opens it to everybody; what is around it stays ours alone
+            # Ray 2.60 opens this folder to everybody; the one around it stays its user's.
+            _temp_dir=str(folder / "ray"),
         )
 
 
