@@ -94,10 +94,14 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     for path, module in model.named_modules():
         holds = any(name.startswith(f"{path}.") for name in names) or not path
         module._is_hf_initialized = not holds
-    accelerators = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
-    with torch.random.fork_rng(devices=accelerators):
+    devices = {name: tensors[name].device for name in names}
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        for name in names:
+            tensors[name].data = tensors[name].data.cpu()
         model.initialize_weights()  # type: ignore[operator]
+        for name, device in devices.items():
+            tensors[name].data = tensors[name].data.to(device)
 
 
 def redraw(model: nn.Module, seed: int) -> None:
