@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.judge.standings import rank_scores
+    from harness.prospect import plan_suite
     from harness.runs import export_model, rank_run
     from harness.spec.load import load_spec
-    from harness.suite import plan_suite, run_suite
+    from harness.suite import run_suite
 
 __all__ = ["export_model", "load_spec", "plan_suite", "rank_run", "rank_scores", "run_suite"]
 
 _HOMES = {
     "export_model": "harness.runs",
     "load_spec": "harness.spec.load",
-    "plan_suite": "harness.suite",
+    "plan_suite": "harness.prospect",
     "rank_run": "harness.runs",
     "rank_scores": "harness.judge.standings",
     "run_suite": "harness.suite",

@@ -16,6 +16,7 @@ from harness.record.scores import FoldJob
 
 if TYPE_CHECKING:
     from harness.search.pool import Pool
+    from harness.search.schedule import Schedule
 
 WAIT_S = 0.5  # how often it is looked whether to stop while all workers are busy
 
@@ -44,23 +45,31 @@ def has_untested(plan: Plan, history: History) -> bool:
 
 
 def score_tests(
-    jobs: Sequence[FoldJob], *, ledger: Ledger, pool: Pool, stop: Callable[[], bool] = lambda: False
+    jobs: Sequence[FoldJob],
+    *,
+    ledger: Ledger,
+    pool: Pool,
+    schedule: Schedule,
+    stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Fit the jobs on all that is not locked away and record each score; when `stop` says so no more starts.
 
-    Returns whether all were fitted.
+    Returns whether all were fitted: `schedule` starts none that is not expected to end in time.
     """
-    waiting, in_flight = deque(jobs), 0
+    waiting, in_flight, tested = deque(jobs), 0, 0
     while waiting or in_flight:
-        while waiting and pool.idle() and not stop():
-            pool.submit(waiting.popleft())
+        while waiting and (idle := pool.idle()) and not stop() and schedule.may_test(waiting[0].study):
+            job = waiting.popleft()
+            pool.submit(job, schedule.start(job, workers=len(idle) + in_flight))
             in_flight += 1
-        if not in_flight:
-            return False
-        for _, score in pool.wait(WAIT_S):
+        if not in_flight and (pool.idle() or stop() or not schedule.may_test(waiting[0].study)):
+            return False  # else no worker is there, and one is waited for
+        for job, score in pool.wait(WAIT_S):
             in_flight -= 1
-            ledger.record_test(score)
-    return True
+            if schedule.take(job, score):
+                ledger.record_test(score)
+                tested += 1
+    return tested == len(jobs)
 
 
 def _list_opened(history: History) -> set[tuple[str, int]]:

@@ -187,7 +187,7 @@ def _join_confirms(confirms: Sequence[Confirm]) -> Confirm | None:
 def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[Study]:
     facts, found = survey.tasks[task], survey.backbones[backbone]
     protocol = protocol_of(spec, task)
-    bench = _identify_bench(spec, survey, task, backbone)
+    bench = identify_bench(spec, survey, task, backbone)
 
     def study(arm: str, kind: Kind, space: Space | None, part: object, outer_fold: int | None) -> Study:
         return Study(
@@ -212,7 +212,7 @@ def _studies_of(spec: Spec, survey: Survey, task: str, backbone: str) -> list[St
     search = spec.search.model_dump(exclude={"trials"})
 
     def search_arm(name: str, kind: Kind, arm: ArmOptions, outer_fold: int | None) -> Study:
-        return study(name, kind, resolve_space(arm, found.blocks), [_describe_arm(arm), search], outer_fold)
+        return study(name, kind, resolve_space(arm, found.blocks), [describe_arm(arm), search], outer_fold)
 
     outer = list_outer(protocol)
     scratch = make_scratch(spec.arms, found.blocks)
@@ -232,7 +232,7 @@ def _count_trials(space: Space | None, wanted: int) -> int:
     return int(min(wanted, distinct)) if math.isfinite(distinct) else wanted
 
 
-def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
+def identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> list[object]:
     """Return what every number of a (task, backbone) depends on; names, paths, times and workers are no part of it."""
     own = spec.tasks[task]
     shared = set(TaskOptions.model_fields) - {"type"}
@@ -255,7 +255,8 @@ def _identify_bench(spec: Spec, survey: Survey, task: str, backbone: str) -> lis
     ]
 
 
-def _describe_arm(arm: ArmOptions) -> dict[str, object]:
+def describe_arm(arm: ArmOptions) -> dict[str, object]:
+    """Return what an arm's numbers depend on, by key, each value as it is written in a spec."""
     described = {
         name: getattr(arm, name)
         for name, field in sorted(type(arm).model_fields.items())

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StorageError
 from harness.judge.comparison import Comparison
-from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.judge.rank import find_best_trial, judge_studies
-from harness.limits import count_workers, find_deadline
+from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
+from harness.logbook import Logbook
 from harness.plan import Plan, expand
-from harness.record.counts import count_fits, count_pending
-from harness.record.files import claim_run, write_whole
+from harness.pools import open_pool
+from harness.record.counts import count_pending
+from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
-from harness.record.ledger import Ledger, read_history
+from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
+from harness.record.log import log_faults
 from harness.record.predictions import open_reader
-from harness.runs import RESULTS, write_results
+from harness.record.rows import Rows, write_rows
+from harness.room import tell_full
+from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
+from harness.timing import hint_fits, read_timings
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
     from harness.model.layers import Layers
-    from harness.record.scores import FoldJob, FoldScore
+    from harness.record.scores import FoldJob
     from harness.search.drive import Outcome
     from harness.search.events import Event
-    from harness.search.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,45 +54,6 @@ class Run:
     damage: tuple[str, ...]  # what was wrong with the ledger when it was opened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
-    """A plan with what of it is done already: fits by study id."""
-
-    plan: Plan
-    known: dict[str, int]
-    workers: int
-    detectable: tuple[Detectable, ...]
-
-
-def plan_suite(
-    spec: Spec,
-    *,
-    base: Path = Path(),
-    results: Path = RESULTS,
-    offline: bool = False,
-    discordance: float = DISCORDANCE,
-    progress: Progress = SILENCE,
-) -> Prospect:
-    """Return the cells of a suite and which of their fits a run's ledger knows already; trains nothing.
-
-    `discordance` is the share of examples that two arms are assumed to decide differently where no pilot tells.
-    `base` is the folder that relative paths of the spec start from. Assets that the spec names are fetched, unless
-    `offline`: raises `AssetError`, `DataError` or `ModelError` for what is missing or cannot be used.
-    """
-    from harness.learn.survey import survey_spec
-
-    plan = expand(spec, survey_spec(open_source(spec, base=base, offline=offline, progress=progress)))
-    folder = results / spec.name
-    history = read_history(folder) if (folder / "ledger.jsonl").exists() else History(trials={})
-    pending = sum(count_pending(study, history) for study in plan.studies)
-    return Prospect(
-        plan=plan,
-        known={study.id: count_fits(study, history) for study in plan.studies},
-        workers=count_workers(spec.compute, pending),
-        detectable=find_detectable(plan, history, spec, discordance=discordance),
-    )
-
-
 def run_suite(
     spec: Spec,
     *,
@@ -97,6 +62,7 @@ def run_suite(
     offline: bool = False,
     text: bytes | None = None,
     reopen_test: bool = False,
+    insecure: bool = False,
     progress: Progress = SILENCE,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
@@ -104,34 +70,70 @@ def run_suite(
     """Run what a suite's folder under `results` does not hold yet, and compare; the same call resumes.
 
     `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
-    on what was locked away, though it was opened for another one before. `progress` is told what takes time before the
+    on what was locked away, though it was opened for another one before. `insecure` joins a Ray cluster that lets
+    anybody in. `progress` is told what takes time before the
     start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
     durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
     from harness.learn.survey import survey_spec
 
+    began, began_s = datetime.now().astimezone(), time.monotonic()
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
-    with claim_run(folder):
+    with claim_run(folder), log_faults(folder):
         try:
             source = open_source(spec, base=base, offline=offline, progress=progress)
-            plan = expand(spec, survey_spec(source))
+            rows: dict[str, Rows] = {}
+            survey = survey_spec(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
+            plan = expand(spec, survey)
         except (HarnessError, KeyboardInterrupt):
             if not known:
-                shutil.rmtree(folder)  # nothing was started: nothing but the claim is in it
+                shutil.rmtree(folder)  # nothing was started: nothing but the claim and the log is in it
             raise
-        given = text if text is not None else spec.model_dump_json(indent=1).encode()
-        write_whole(folder / "spec.yaml", given)
-        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=plan.survey))
-        with Ledger.open(folder) as ledger:
-            damage = ledger.history().damage
-            bound = bind(source, plan.survey)
-            outcome = _search(
-                spec, plan, bound, folder, ledger, reopen_test=reopen_test, stop=stop, on_event=watch(plan)
-            )
-            comparison = write_results(folder, plan, ledger.history(), spec)
-    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+        write_whole(folder / "spec.yaml", spec.model_dump_json(indent=1).encode() if text is None else text)
+        for task, facts in survey.tasks.items():
+            write_rows(folder, facts.digest, rows[task])
+        write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
+        with Ledger.open(folder, began_s=began_s) as ledger:
+            found = ledger.history()
+            logbook = Logbook(folder, plan, found)
+            with _explaining_full(folder, plan, ledger, source.cache):
+                outcome = _search(
+                    spec,
+                    plan,
+                    bind(source, survey),
+                    folder,
+                    ledger,
+                    began=began,
+                    began_s=began_s,
+                    reopen_test=reopen_test,
+                    insecure=insecure,
+                    stop=stop,
+                    on_event=_tell_both(logbook.note, watch(plan)),
+                )
+                comparison = write_results(folder, plan, ledger.history(), spec)
+                logbook.close(outcome.ended, outcome.why)
+    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=found.findings)
+
+
+@contextmanager
+def _explaining_full(folder: Path, plan: Plan, ledger: Ledger, cache: Path) -> Iterator[None]:
+    """Say of a disk that is full how much to free, and what frees it."""
+    try:
+        yield
+    except StorageError as fault:
+        if not is_full(fault):
+            raise
+        raise StorageError(tell_full(folder, plan, ledger.history(), cache)) from fault
+
+
+def _tell_both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def _search(
@@ -141,17 +143,32 @@ def _search(
     folder: Path,
     ledger: Ledger,
     *,
+    began: datetime,
+    began_s: float,
     reopen_test: bool,
+    insecure: bool,
     stop: Callable[[], bool],
     on_event: Callable[[Event], None],
 ) -> Outcome:
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
+    from harness.search.allotment import allot
     from harness.search.drive import drive
     from harness.search.proposals import Proposals
+    from harness.search.schedule import Schedule
 
     before = ledger.history()
-    deadline_s = find_deadline(spec.budget, now=datetime.now().astimezone(), clock_s=time.monotonic())
-    pool = _open_pool(spec, source, sum(count_pending(study, before) for study in plan.studies))
+    memory = open_memory(folder)
+    pending = sum(count_pending(study, before) for study in plan.studies)
+    schedule = Schedule(
+        plan.studies,
+        ledger.history,
+        allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
+        clock=time.monotonic,
+        hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
+        workers=count_workers(spec.compute, pending),
+        rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
+    )
+    pool = open_pool(spec.compute, source, pending, insecure=insecure)
     try:
         outcome = drive(
             plan.studies,
@@ -159,33 +176,33 @@ def _search(
             open_proposals=lambda study: Proposals.open(folder, study, spec.search, before),
             pool=pool,
             search=spec.search,
-            clock=time.monotonic,
-            deadline_s=deadline_s,
+            schedule=schedule,
+            minimum_trials=spec.budget.minimum_trials,
             find_best=lambda study: find_best_trial(
-                plan, study, ledger.history(), spec, read=open_reader(folder)
+                plan, study, ledger.history(), spec, read=open_reader(folder), memory=memory
             ),
             stop=stop,
             on_event=on_event,
         )
-        if outcome.ended != "complete":
+        if outcome.ended == "stopped":
             return outcome
         jobs = _list_tests(spec, plan, folder, ledger.history(), reopen=reopen_test)
-        tested = score_tests(jobs, ledger=ledger, pool=pool, stop=lambda: stop() or _is_late(deadline_s))
+        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop)
     finally:
         pool.close()
-    return outcome if tested else replace(outcome, ended="stopped" if stop() else "deadline")
+    if tested or outcome.ended != "complete":
+        return outcome
+    if stop():
+        return replace(outcome, ended="stopped")
+    return replace(outcome, ended="deadline", why=schedule.tell_end())
 
 
 def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reopen: bool) -> list[FoldJob]:
     """Return the fits whose scores on what was locked away are to be taken; where there are none nothing is judged."""
     if not (reopen or has_untested(plan, history)):
         return []
-    cells = judge_studies(plan, history, spec, read=open_reader(folder))
+    cells = judge_studies(plan, history, spec, read=open_reader(folder), memory=open_memory(folder))
     return list_tests(plan, cells, history, reopen=reopen)
-
-
-def _is_late(deadline_s: float | None) -> bool:
-    return deadline_s is not None and time.monotonic() >= deadline_s
 
 
 def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SILENCE) -> Layers:
@@ -201,21 +218,3 @@ def inspect_layers(model: str, *, offline: bool = False, progress: Progress = SI
         fetch_assets([model.removeprefix(PREFIX)], offline=offline, progress=progress)
     folder = locate_checkpoint(model, None, base=Path(), offline=offline)
     return describe_layers(folder, find_head(folder)[1])
-
-
-def _open_pool(spec: Spec, source: Source, pending: int) -> Pool:
-    from harness.search.pool import LocalPool, RayPool
-
-    workers = count_workers(spec.compute, pending)
-    threads = spec.compute.threads
-    scorer = partial(_open_scorer, source, threads)
-    if workers == 1 or not pending:
-        return LocalPool(scorer)
-    return RayPool(scorer, workers=workers, threads=threads, gpus_per_worker=spec.compute.gpus_per_worker)
-
-
-def _open_scorer(source: Source, threads: int) -> Callable[[FoldJob], FoldScore]:
-    """Import the training half where folds are fitted: a run that has nothing left to fit never loads it."""
-    from harness.learn.work import open_scorer
-
-    return open_scorer(source, threads)

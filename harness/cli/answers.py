@@ -9,21 +9,27 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.report.layout import lay_out, shorten, wrap
-from harness.report.numbers import count_noun
+from harness.report.numbers import count_noun, show_bytes
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
+    from harness.clean import Cleaning
+    from harness.cli.notify import Occasion
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
+    from harness.doctor import Finding as Health
     from harness.judge.comparison import Cell
     from harness.model.layers import Layers
-    from harness.plan import Plan, Study
     from harness.selfcheck import Finding
     from harness.spec.models import Spec
-    from harness.suite import Prospect, Run
+    from harness.suite import Run
 
 LICENCE_COLUMN = 51  # where it begins in the list of assets
-FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
+ENDINGS: dict[str, tuple[Occasion, str]] = {
+    "complete": ("finished", "is finished"),
+    "deadline": ("budget", "has ended with its budget"),
+    "stopped": ("stopped", "was stopped"),
+}
 COMPLETE, SOME_FAILED, BUDGET_ENDED, INTERRUPTED = 0, 1, 5, 130
 
 
@@ -55,92 +61,22 @@ def show_ending(ended: Run) -> str:
     """Return where the results lie and what can be done next."""
     state = {
         "complete": "add trials: raise search.trials and run the same command",
-        "deadline": "the budget ended: the same command goes on",
+        "deadline": f"the budget ended: {ended.outcome.why}",
         "stopped": "stopped: the same command goes on",
     }[ended.outcome.ended]
     return f"{ended.folder}/report.html · {state}"
 
 
-def describe_prospect(prospect: Prospect) -> dict[str, object]:
-    """Return a plan as a document."""
-    from harness.report.detectable import describe_detectable
-
-    plan = prospect.plan
-    return {
-        "suite": plan.suite,
-        "workers": prospect.workers,
-        "tasks": {name: asdict(facts) for name, facts in plan.survey.tasks.items()},
-        "backbones": {name: asdict(facts) for name, facts in plan.survey.backbones.items()},
-        "cells": [
-            {
-                "study": study.id,
-                "task": study.task,
-                "backbone": study.backbone,
-                "arm": study.arm,
-                "kind": study.kind,
-                "outer_fold": study.outer_fold,
-                "trials": study.trials,
-                "folds": study.folds,
-                "repeats": study.repeats,
-                "fits": study.fits,
-                "known": prospect.known[study.id],
-            }
-            for study in plan.studies
-        ],
-        "detectable": [describe_detectable(each) for each in prospect.detectable],
-    }
-
-
-def show_prospect(prospect: Prospect, width: int) -> str:
-    """Return a plan as a table: a line for each task and backbone, then what is left to do."""
-    from harness.report.detectable import tell_detectable
-
-    plan = prospect.plan
-    cells: dict[tuple[str, str, str], list[Study]] = {}
-    for study in plan.studies:
-        cells.setdefault((study.task, study.backbone, study.arm), []).append(study)
-    lines = [f" {plan.suite} · {len(cells)} cells"]
-    for task, facts in plan.survey.tasks.items():
-        groups = f" in {facts.groups} groups" if facts.groups is not None else ""
-        kinds = f", {len(facts.labels)} classes" if facts.labels else ""
-        told = f"{task}: {facts.examples} examples{groups}{kinds}, {facts.metric}, {_show_splits(plan, task)}"
-        lines += wrap(told, width)
-        lines += [f"  {line}" for note in facts.notes for line in wrap(note, width - 2)]
-    rows = [("cell", "trials", "fits", "known")]
-    rows += [_row(studies, prospect, width) for studies in cells.values()]
-    total, known = sum(study.fits for study in plan.studies), sum(prospect.known.values())
-    workers = count_noun(prospect.workers, "worker")
-    lines += [f" {line.strip()}" for line in lay_out(rows)]
-    lines.append(f" {total} fits at most, {known} known from an earlier run, on {workers}")
-    lines += tell_detectable(prospect.detectable, width)
-    return "\n".join(lines)
-
-
-def _show_splits(plan: Plan, task: str) -> str:
-    study = next(study for study in plan.studies if study.task == task)
-    repeats = f" x {study.repeats}" if study.repeats > 1 else ""
-    confirm = max((each.confirming for each in plan.studies if each.task == task), default=0)
-    if study.outer_fold is not None:
-        outer = len({each.outer_fold for each in plan.studies if each.task == task})
-        return f"{outer} outer folds, {study.folds} inner"
-    return (
-        f"{study.folds} folds{repeats}"
-        + (", then confirmed" if confirm else "")
-        + (
-            f", then on {', '.join(f'{part:g}' for part in study.fractions)} of the rows"
-            if study.fractions
-            else ""
-        )
-        + (", then tested" if study.locked else "")
+def tell_ending(ended: Run) -> tuple[Occasion, str]:
+    """Return how a run ended: the occasion of a message to somebody elsewhere, and the message."""
+    trials = [cell.trials for cell in ended.comparison.cells]
+    counts = (
+        f"{sum(each.ok for each in trials):,} trials complete, {sum(each.pruned for each in trials):,} pruned, "
+        f"{sum(each.failed for each in trials):,} failed"
     )
-
-
-def _row(studies: Sequence[Study], prospect: Prospect, width: int) -> tuple[str, str, str, str]:
-    """Return the row of a cell; all searches of a nested protocol stand in one."""
-    first = studies[0]
-    name = shorten(f"{first.task} · {first.backbone} · {first.arm}", max(12, width - FIGURES_WIDTH))
-    trials, fits = sum(study.trials for study in studies), sum(study.fits for study in studies)
-    return (name, str(trials), str(fits), str(sum(prospect.known[study.id] for study in studies)))
+    occasion, state = ENDINGS[ended.outcome.ended]
+    why = f" ({ended.outcome.why})" if ended.outcome.why else ""
+    return occasion, f"{ended.comparison.suite} {state}{why}: {counts}. {ended.folder / 'report.html'}"
 
 
 def describe_export(exported: Exported) -> dict[str, object]:
@@ -241,3 +177,50 @@ def show_finding(finding: Finding, width: int) -> str:
     verdict = "ok" if finding.ok else "FAILED"
     band = f"{finding.figure:.3g} in [{finding.low:g}, {finding.high:g}]"
     return "\n".join(wrap(f"{verdict} {finding.check}: {finding.what}: {band}", width))
+
+
+def describe_health(findings: Sequence[Health]) -> dict[str, object]:
+    """Return what was found of a machine as a document."""
+    ok = all(finding.state != "fail" for finding in findings)
+    return {"ok": ok, "findings": [asdict(finding) for finding in findings]}
+
+
+def show_health(finding: Health, width: int) -> str:
+    """Return a finding in one line, with what to do below it."""
+    told = f"{finding.state:4} {finding.check}: {finding.says}"
+    remedy = f"   → {finding.remedy}" if finding.remedy else ""
+    return "\n".join([*wrap(told, width), *([remedy] if remedy else [])])
+
+
+def sum_health(findings: Sequence[Health]) -> str:
+    """Return the last line: how many findings there are of each kind."""
+    counts = Counter(finding.state for finding in findings)
+    warnings = count_noun(counts["warn"], "warning")
+    return f" {counts['ok']} ok, {warnings}, {count_noun(counts['fail'], 'failure')}"
+
+
+def describe_cleaning(cleaning: Cleaning) -> dict[str, object]:
+    """Return what was freed, or would be, as a document."""
+    return {
+        "done": cleaning.done,
+        "shelf": None if cleaning.shelf is None else asdict(cleaning.shelf),
+        "runs": [
+            {"run": str(each.run), "files": [str(file) for file in each.files], "bytes": each.bytes}
+            for each in cleaning.runs
+        ],
+    }
+
+
+def show_cleaning(cleaning: Cleaning) -> str:
+    """Return a line for the shelf and one for each run: what was freed, or what a command would free."""
+    lines = []
+    if cleaning.shelf is not None:
+        used = f"; {show_bytes(cleaning.shelf.used_bytes)} are in use" if cleaning.shelf.used_bytes else ""
+        told = f"shelf: {show_bytes(cleaning.shelf.free_bytes)}"
+        lines.append(f" {told} freed{used}" if cleaning.done else f" {told} (harness clean --shelf){used}")
+    for each in cleaning.runs:
+        told = (
+            f"{each.run}: {count_noun(len(each.files), 'file')} that nothing names, {show_bytes(each.bytes)}"
+        )
+        lines.append(f" {told} freed" if cleaning.done else f" {told} (harness clean {each.run.name})")
+    return "\n".join(lines)

@@ -10,9 +10,12 @@ from typing import cast
 
 import typer
 
-from harness.cli import materials, suites  # noqa: F401 - importing them adds their verbs
+from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
+from harness.cli.streams import secure_streams
+from harness.credentials import redact
 from harness.errors import HarnessError, SpecError
+from harness.report.layout import sanitise
 
 INTERRUPTED = 130
 BUG = 70
@@ -24,6 +27,7 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    secure_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -48,7 +52,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a bug of ours shows itself whole, and says so
         if as_json:
             _answer_error(type(error).__name__, str(error))
-        traceback.print_exc()
+        _tell(traceback.format_exc())
         sys.stderr.write("This is a bug in harness: please report it with the lines above.\n")
         return BUG
 
@@ -57,7 +61,7 @@ def _invoke(arguments: list[str]) -> int:
     """Call a verb as typer's own `main` does, which would turn an interrupt into an exit without a word."""
     command = typer.main.get_command(app)
     try:
-        with command.make_context("harness", arguments) as context:
+        with command.make_context("harness", list(arguments), obj=tuple(arguments)) as context:
             code = command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
@@ -69,6 +73,14 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     if "--json" in arguments:
         return True
     return os.environ.get("HARNESS_JSON", "").strip().lower() in TRUE
+
+
+def _tell(text: str) -> None:
+    """Write lines to stderr; they may quote data and arguments, so neither a cursor moves nor a secret is shown."""
+    lines = redact(text).splitlines()
+    encoding = sys.stderr.encoding or "utf-8"
+    shown = "".join(f"{sanitise(line)}\n" for line in lines)
+    sys.stderr.write(shown.encode(encoding, "replace").decode(encoding))
 
 
 def _answer_error(kind: str, message: str, faults: Sequence[dict[str, object]] = ()) -> None:
@@ -85,7 +97,7 @@ def _refuse(error: HarnessError, *, as_json: bool) -> int:
         ]
         _answer_error(type(error).__name__, str(error), places)
         return error.exit_code
-    sys.stderr.write(f"{error}\n")
+    _tell(str(error))
     if faults:
         count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
         sys.stderr.write(f"{count}, nothing was started.\n")

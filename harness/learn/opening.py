@@ -20,7 +20,7 @@ from harness.learn.bench import Bench
 from harness.learn.folds import count_folds
 from harness.learn.kin import find_kin
 from harness.learn.shelf import Shelf
-from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
+from harness.learn.sources import SHELF, Source, find_checkpoint, read_examples, task_type
 from harness.modalities import find_modality
 from harness.modalities.encoded import Encoded
 from harness.model.checkpoint import digest_checkpoint
@@ -76,7 +76,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         identity=examples.digest(),
         stem_frozen=freezes_stem(spec, backbone, kind),
         depths=_list_all_depths(spec, trunk),
-        shelf=_open_shelf(spec, source.cache),
+        shelf=_open_shelf(spec, source),
     )
 
 
@@ -133,10 +133,15 @@ def _list_all_depths(spec: Spec, trunk: Trunk) -> tuple[int, ...]:
     return tuple(sorted(depths | {trunk.blocks}))
 
 
-def _open_shelf(spec: Spec, cache: Path) -> Shelf | None:
+def _open_shelf(spec: Spec, source: Source) -> Shelf | None:
     if spec.compute.shelf == "off":
         return None
-    return Shelf(cache / "shelf", dtype=spec.compute.shelf, limit_bytes=spec.compute.shelf_bytes)
+    return Shelf(
+        source.cache / SHELF,
+        dtype=spec.compute.shelf,
+        limit_bytes=spec.compute.shelf_bytes,
+        lend=source.lend,
+    )
 
 
 def _digest_content(weights: str, precision: str, encoded: Encoded) -> str:

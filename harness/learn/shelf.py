@@ -45,14 +45,18 @@ class Activations:
         return torch.from_numpy(block)
 
 
+Lend = Callable[[str, Path], bool]
+"""An entry, `<content>/<dtype>-<place>`, and where to write it -> whether another machine had it."""
+
 _FILLING = ".filling-"  # scratch folders begin so
 
 
 class Shelf:
     """A folder of activations with a limit on its bytes; what was used longest ago goes first."""
 
-    def __init__(self, root: Path, *, dtype: str, limit_bytes: int) -> None:
+    def __init__(self, root: Path, *, dtype: str, limit_bytes: int, lend: Lend | None = None) -> None:
         self._root = root
+        self._lend = lend  # None: there is no other machine
         self._dtype: np.dtype[np.floating] = np.dtype("float16" if dtype == "fp16" else "float32")
         self._limit_bytes = limit_bytes
 
@@ -69,7 +73,7 @@ class Shelf:
             storage_faults(folder),
             _claim(folder.parent),
         ):  # flock dies with the process: kill -9 must not leave the shelf claimed
-            if not _whole(folder):
+            if not _whole(folder) and not self._borrow(content, place):
                 absent = [other for other in others if not self._folder(content, other).exists()]
                 self._fill(content, sorted({place, *absent}), fill)
             os.utime(folder)  # eviction goes by the age of the last use
@@ -77,6 +81,20 @@ class Shelf:
 
     def _folder(self, content: str, place: str) -> Path:
         return self._root / content / f"{self._dtype.name}-{place}"
+
+    def _borrow(self, content: str, place: str) -> bool:
+        """Take an entry from a machine that has it, and say whether there was one."""
+        folder = self._folder(content, place)
+        if self._lend is None:
+            return False
+        with tempfile.TemporaryDirectory(prefix=_FILLING, dir=folder.parent) as scratch:
+            entry = Path(scratch) / folder.name
+            if not self._lend(f"{content}/{folder.name}", entry) or not _whole(entry):
+                return False
+            self._evict(content, [place], needed=_size(entry))
+            shutil.rmtree(folder, ignore_errors=True)  # what was there did not verify
+            entry.rename(folder)
+        return True
 
     def _fill(self, content: str, places: Sequence[str], fill: Callable[[Sequence[str]], Rows]) -> None:
         """Write the activations of all places in a scratch folder, then move them where they belong."""
@@ -202,7 +220,10 @@ def _whole(folder: Path) -> bool:
 def _open(folder: Path) -> Activations:
     index = json.loads((folder / "index.json").read_text())
     places = np.load(folder / "places.npy")
-    states = np.memmap(folder / "states.bin", dtype=index["dtype"], mode="r", shape=tuple(index["shape"]))
+    with (folder / "states.bin").open("rb") as file:
+        # The map keeps the open file, and with it the lock, for as long as it lives: nobody cleans it away.
+        fcntl.flock(file, fcntl.LOCK_SH)
+        states = np.memmap(file, dtype=index["dtype"], mode="r", shape=tuple(index["shape"]))
     return Activations(states=states, starts=places[:, 0], lengths=places[:, 1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ from harness.model.hub import find_hub_snapshot
 from harness.spec.choose import reader_of
 from harness.spec.models import Spec, spec_model
 
+SHELF = "shelf"  # its folder's name in the cache
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -29,6 +32,9 @@ class Source:
     offline: bool = True
     data: tuple[tuple[str, str], ...] = ()  # each task's digest when the run was planned
     weights: tuple[tuple[str, str], ...] = ()  # each backbone's digest then
+    lend: Callable[[str, Path], bool] | None = (
+        None  # gives what another machine's shelf holds: `learn.shelf.Lend`
+    )
 
     def spec(self) -> Spec:
         """Return the spec itself."""

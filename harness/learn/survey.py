@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from harness import plugins
+from harness.credentials import redact
 from harness.errors import HarnessError, ModelError
-from harness.examples import Modality, describe_twins, digest_content
+from harness.examples import Examples, Modality, describe_twins, digest_content
 from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
@@ -26,13 +28,16 @@ BY_MODALITY: tuple[Modality, ...] = (
 )  # what reads several is seldom meant for its text
 
 
-def survey_spec(source: Source) -> Survey:
-    """Return the facts that a plan needs; raises `DataError` or `ModelError` for what could not be trained on."""
+def survey_spec(source: Source, *, keep: Callable[[str, Examples], None] = lambda task, rows: None) -> Survey:
+    """Return the facts that a plan needs; raises `DataError` or `ModelError` for what could not be trained on.
+
+    `keep` is given each task's examples, which are read here and nowhere else before a bench opens.
+    """
     spec = source.spec()
     folders = {  # first, for a hub that cannot be reached should be said within seconds
         name: find_checkpoint(spec, name, base=source.base, offline=source.offline) for name in spec.backbones
     }
-    tasks = {task: survey_task(spec, task, base=source.base) for task in spec.tasks}
+    tasks = {task: survey_task(spec, task, base=source.base, keep=keep) for task in spec.tasks}
     backbones = {name: survey_backbone(folder, source.cache) for name, folder in folders.items()}
     for task, facts in tasks.items():
         if not any(found.modality == facts.modality for found in backbones.values()):
@@ -43,7 +48,9 @@ def survey_spec(source: Source) -> Survey:
     return Survey(tasks=tasks, backbones=backbones)
 
 
-def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
+def survey_task(
+    spec: Spec, task: str, *, base: Path, keep: Callable[[str, Examples], None] = lambda task, rows: None
+) -> TaskFacts:
     """Return what a task's data holds, after its folds were tried: every training part must hold every class."""
     kind = task_type(spec, task)
     target = plugins.find("targets", kind.TARGET)
@@ -54,6 +61,7 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         tried = try_folds(examples, target, labels, protocol_of(spec, task), seed=spec.seed)
     except HarnessError as error:
         raise type(error)(f"tasks.{task}: {error}") from error
+    keep(task, examples)
     return TaskFacts(
         digest=examples.digest(),
         modality=kind.MODALITY,
@@ -64,7 +72,9 @@ def survey_task(spec: Spec, task: str, *, base: Path) -> TaskFacts:
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
         folds=tried.digest,
-        notes=examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes,
+        notes=tuple(
+            map(redact, examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes)
+        ),
         fold_count=tried.fold_count,
         part_ratio=tried.part_ratio,
         content=digest_content(examples),

@@ -15,14 +15,24 @@ def count_fits(study: Study, history: History) -> int:
 
 def count_pending(study: Study, history: History) -> int:
     """Return how many are still to do, if no trial is pruned."""
-    records = history.of(study.id)
-    ended = sum(record.state != "running" for record in records)
-    confirmed = sum(len(record.folds) - len(record.search_folds(study.repeats)) for record in records)
+    ended = sum(record.state != "running" for record in history.of(study.id))
     searching = max(0, study.trials - ended) * study.repeats * study.folds
-    testing = study.locked and all(record.test is None for record in records)
+    return searching + count_following(study, history)
+
+
+def count_following(study: Study, history: History) -> int:
+    """Return how many of them follow the search: confirmation, the learning curve, the locked test."""
+    records = history.of(study.id)
+    confirmed = sum(len(record.folds) - len(record.search_folds(study.repeats)) for record in records)
     # Of the trial that is furthest: which one is the best is known when the search has ended.
     reduced = max((_count_reduced(study, record) for record in records), default=0)
-    return searching + max(0, study.confirming - confirmed) + study.reducing - reduced + testing
+    confirming = max(0, study.confirming - confirmed)
+    return confirming + study.reducing - reduced + count_untested(study, history)
+
+
+def count_untested(study: Study, history: History) -> int:
+    """Return 1 where the locked test is still to be opened, else 0."""
+    return int(study.locked and all(record.test is None for record in history.of(study.id)))
 
 
 def _count_reduced(study: Study, record: TrialRecord) -> int:

@@ -7,16 +7,34 @@ import fcntl
 import json
 import os
 import socket
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import StorageError
 
 CLAIM = "run.lock"
+GLANCES = 4  # at a claim that is held: `find_owner` of another process holds it for a moment
+GLANCE_S = 0.05
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The process that works on a run, as it signed its claim."""
+
+    pid: int | None = None  # None: it has not signed yet
+    host: str = ""
+    since: str = ""  # UTC, ISO 8601; empty where an older version signed
+
+    def __str__(self) -> str:
+        return "another process" if self.pid is None else f"process {self.pid} on host {self.host}"
 
 
 @contextmanager
@@ -26,6 +44,11 @@ def storage_faults(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise StorageError(f"{path}: {fault.strerror or fault}. {_remedy(fault)}") from fault
+
+
+def is_full(fault: StorageError) -> bool:
+    """Say whether it was the disk, not a limit on the size of files, that had no more room."""
+    return isinstance(fault.__cause__, OSError) and fault.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def make_folder(folder: Path) -> None:
@@ -61,10 +84,48 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_strays(folder: Path) -> None:
+    """Raise StorageError where a run folder holds a link that leads out of it, or what is neither file nor folder.
+
+    A run may be somebody else's: its ledger could be a link to a file that we would then cut, its predictions a pipe
+    that never ends. The folder itself may be a link, as its owner likes.
+    """
+    home = os.path.realpath(folder)
+    with storage_faults(folder):
+        strays = list(_find_strays(folder, home))
+    if strays:
+        more = f", and {len(strays) - 1} more like it" if len(strays) > 1 else ""
+        raise StorageError(
+            f"{strays[0]}{more}. Nothing was read or written. Put the file itself there, or do not use this folder."
+        )
+
+
+def _find_strays(folder: Path, home: str) -> Iterator[str]:
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if os.path.commonpath([target, home]) != home:
+                    yield f"{entry.path}: is a link that leads out of the run's folder, to {target}"
+            elif entry.is_dir():
+                yield from _find_strays(Path(entry.path), home)
+            elif not entry.is_file():
+                yield f"{entry.path}: is a {_name_kind(entry.stat(follow_symlinks=False).st_mode)}, not a file"
+
+
+def _name_kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
+
+
 @contextmanager
 def claim_run(folder: Path) -> Iterator[None]:
     """Own a run folder while the context lasts; raise StorageError at once where another process owns it."""
     make_folder(folder)
+    refuse_strays(folder)
     path = folder / CLAIM
     with storage_faults(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -78,28 +139,69 @@ def claim_run(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, folder: Path) -> None:
-    # flock dies with the process: kill -9 must not leave the run claimed.
+def find_owner(folder: Path) -> Owner | None:
+    """Return who works on a run at this moment, None where nobody does; the claim says so, not its signature."""
+    path = folder / CLAIM
+    if not path.exists():
+        return None
+    with storage_faults(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StorageError(
-            f"{folder}: {_owner(descriptor)} is working on this run. Wait until it has finished, or stop it; "
-            f"what it has recorded is kept, and the same command then goes on from there."
-        ) from None
+        return _read_owner(os.pread(descriptor, 4096, 0))
+    finally:
+        os.close(descriptor)
+    return None
 
 
-def _owner(descriptor: int) -> str:
+def read_last_owner(folder: Path) -> Owner | None:
+    """Return who signed a run's claim last, whether or not it works still; None where nobody did."""
+    path = folder / CLAIM
+    if not path.exists():
+        return None
+    with storage_faults(path):
+        signed = path.read_bytes()
+    return _read_owner(signed) if signed else None
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    for glance in range(GLANCES):
+        try:
+            # flock dies with the process: kill -9 must not leave the run claimed.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if glance + 1 < GLANCES:
+                time.sleep(GLANCE_S)
+        else:
+            return
+    raise refuse_claimed(folder, _read_owner(os.pread(descriptor, 4096, 0)))
+
+
+def refuse_claimed(folder: Path, owner: Owner) -> StorageError:
+    """Return the error of a run that another process works on."""
+    return StorageError(
+        f"{folder}: {owner} is working on this run. Wait until it has finished, or stop it; "
+        f"what it has recorded is kept, and the same command then goes on from there."
+    )
+
+
+def _read_owner(signed: bytes) -> Owner:
     try:
-        signed = json.loads(os.pread(descriptor, 4096, 0))
-        return f"process {signed['pid']} on host {signed['host']}"
-    except (ValueError, LookupError, TypeError):  # the owner has locked but not yet signed
-        return "another process"
+        known = json.loads(signed)
+        return Owner(pid=int(known["pid"]), host=str(known["host"]), since=str(known.get("since", "")))
+    except (ValueError, LookupError, TypeError, AttributeError):  # it has claimed but not yet signed
+        return Owner()
 
 
 def _sign(descriptor: int) -> None:
+    owner = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
 
 
 def _sweep(folder: Path) -> None:

@@ -35,15 +35,39 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One process's work on a run."""
+
+    started_at: str  # UTC, ISO 8601
+    pid: int
+    host: str
+    elapsed_s: float = 0.0  # until its last line, on its own monotonic clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """All trials of a run by (study, trial), and what was wrong with the ledger when it was read."""
 
     trials: Mapping[tuple[str, int], TrialRecord]
     damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one
+    # What a kill leaves of the line that it interrupted: nothing is lost, and the results do not speak of it.
+    torn: str = ""
+    lost: int = 0  # lines that the ledger had and has no more, damaged ones included
+    sessions: tuple[Session, ...] = ()  # of the processes that wrote to the ledger, in their order
     # By study, made when first asked for: looking through all trials for each study would be quadratic.
     _grouped: dict[str, tuple[TrialRecord, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """All that was found at the ledger, for a person who looks after the run."""
+        return (*self.damage, self.torn) if self.torn else self.damage
+
+    @property
+    def spent_s(self) -> float:
+        """Return how long processes have worked on the run, all sessions together."""
+        return sum(session.elapsed_s for session in self.sessions)
 
     def of(self, study: str) -> tuple[TrialRecord, ...]:
         """Return the trials of a study, by id, in the order of their numbers."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.candidate import Candidate
 from harness.record.scores import FoldScore, TrialState
+from harness.record.typed import check_types
 
 VERSION = 1
 _FLOATS = ("train_score", "valid_score", "train_loss", "valid_loss", "fit_s", "cpu_s")
@@ -53,30 +54,54 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """A process began to work on the run; the lines up to the next such event are its own."""
+
+    started_at: str  # UTC, ISO 8601
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
     """An event of a kind that this version does not read; its line is kept."""
 
     kind: str
 
 
-Event = Asked | Folded | Tested | Ended | Foreign
+Event = Asked | Folded | Tested | Ended | Began | Foreign
 
 
-def encode_line(number: int, event: Event) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line that verifies: its number, its event, and the seconds since its process began to work on the run."""
+
+    number: int
+    event: Event
+    at_s: float | None  # None: no process had said that it began
+
+
+def encode_line(number: int, event: Event, at_s: float | None = None) -> bytes:
     """Return one line of legal JSON that ends with its own checksum and a newline."""
     head: dict[str, object] = {"v": VERSION, "n": number}
+    if at_s is not None:
+        head["at"] = at_s
     # allow_nan=False: a number that JSON does not know must have become text before it comes here.
     body = json.dumps(head | _body(event), separators=(",", ":"), allow_nan=False)
     return f'{body[:-1]},"sum":"{_seal(body)}"}}\n'.encode()
 
 
-def decode_line(line: bytes) -> tuple[int, Event] | None:
-    """Return a line's number and its event, None where the line does not verify."""
+def decode_line(line: bytes) -> Line | None:
+    """Return what a line says, None where it does not verify."""
     start = line[:-_CLOSE] + b"}"
     if line[-_CLOSE:] != f',"sum":"{_seal_bytes(start)}"}}'.encode():
         return None
-    raw = json.loads(start)
-    return int(raw["n"]), _event(raw)
+    try:
+        raw = json.loads(start)
+        event = _event(raw) if raw["v"] == VERSION else Foreign(kind="of another version")
+        return check_types(Line(number=int(raw["n"]), event=event, at_s=raw.get("at")))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # sealed, but by no harness: the seal is no signature, and a run may be anybody's
 
 
 def version_of(line: bytes) -> int:
@@ -110,19 +135,27 @@ def _body(event: Event) -> dict[str, object]:
         return {"event": "test", **_score_as_json(event.score)}
     if isinstance(event, Ended):
         return {"event": "trial", **asdict(event)}
+    if isinstance(event, Began):
+        return {"event": "session", **asdict(event)}
     raise AssertionError(f"a ledger does not write events of kind {event.kind}")
 
 
 def _event(raw: dict[str, Any]) -> Event:
     kind = raw["event"]
     if kind == "asked":
-        return Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        return check_types(
+            Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        )
     if kind == "fold":
         return Folded(score=_score(raw), candidate=_candidate(raw["candidate"]))
     if kind == "test":
         return Tested(score=_score(raw))
     if kind == "trial":
-        return Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        return check_types(
+            Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        )
+    if kind == "session":
+        return check_types(Began(started_at=raw["started_at"], pid=raw["pid"], host=raw["host"]))
     return Foreign(kind=str(kind))
 
 
@@ -135,8 +168,8 @@ def _score_as_json(score: FoldScore) -> dict[str, object]:
 def _score(raw: dict[str, Any]) -> FoldScore:
     values = {name: value for name, value in raw.items() if name in _SCORE_FIELDS}
     values |= {name: _as_float(values[name]) for name in _FLOATS}
-    values["metrics"] = tuple((name, float(value)) for name, value in values["metrics"])
-    return FoldScore(**values)
+    values["metrics"] = tuple((str(name), float(value)) for name, value in values["metrics"])
+    return check_types(FoldScore(**values))
 
 
 def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
@@ -146,7 +179,9 @@ def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
 def _candidate(raw: dict[str, Any] | None) -> Candidate | None:
     if raw is None:
         return None
-    return Candidate(**(raw | {"extras": tuple((name, value) for name, value in raw["extras"])}))
+    return check_types(
+        Candidate(**(raw | {"extras": tuple((str(name), value) for name, value in raw["extras"])}))
+    )
 
 
 def _as_legal(value: float | None) -> float | str | None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from harness.credentials import redact
 from harness.report.layout import sanitise
 
 NARROWEST = 30
+EXPECT_S = 600.0  # a log of a night has a line of what is left every ten minutes
 
 
 class Watch(Protocol):
@@ -27,6 +32,9 @@ class Watch(Protocol):
 
     def advance(self, task: str, *, done: int, best: str, last: str) -> None:
         """Say that `done` trials of a task have ended, how the last one did, and the best score so far ("": none)."""
+
+    def expect(self, told: str) -> None:
+        """Say how long the rest is expected to take."""
 
     def __enter__(self) -> Self: ...
 
@@ -74,6 +82,17 @@ class Terminal:
             bar = progress.add_task("", total=size)
             yield lambda done: progress.update(bar, completed=done)
 
+    @property
+    def draws(self) -> bool:
+        """Whether data can be drawn over: stdout is a terminal that can move its cursor."""
+        return self.data.is_terminal and not self.data.is_dumb_terminal
+
+    @contextmanager
+    def canvas(self) -> Iterator[Callable[[str], None]]:
+        """Give what draws a text over the one before, until the block ends; the last one stays."""
+        with Live(console=self.data, auto_refresh=False) as live:
+            yield lambda text: live.update(Text(_clean(self.data, text), no_wrap=True), refresh=True)
+
     def _is_live(self) -> bool:
         return self.bars and self.talk.is_terminal and not self.talk.is_dumb_terminal
 
@@ -101,10 +120,14 @@ def _open(file: IO[str], *, color: bool) -> Console:
 
 
 def _write(console: Console, text: str) -> None:
-    """Write lines without wrapping; letters that the stream cannot encode become `?`."""
-    lines = "\n".join(map(sanitise, text.splitlines()))
-    lines = lines.encode(console.encoding, "replace").decode(console.encoding)
-    console.print(Text(lines), soft_wrap=True)
+    """Write lines without wrapping."""
+    console.print(Text(_clean(console, text)), soft_wrap=True)
+
+
+def _clean(console: Console, text: str) -> str:
+    """Return lines that cannot move the cursor; letters that the stream cannot encode become `?`."""
+    lines = "\n".join(map(sanitise, redact(text).splitlines()))
+    return lines.encode(console.encoding, "replace").decode(console.encoding)
 
 
 class _Lines:
@@ -113,9 +136,15 @@ class _Lines:
     def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
         self._console = console
         self._trials = dict(trials)
+        self._expected_at = -math.inf
 
     def event(self, line: str) -> None:
         _write(self._console, line)
+
+    def expect(self, told: str) -> None:
+        if time.monotonic() >= self._expected_at + EXPECT_S:
+            self._expected_at = time.monotonic()
+            _write(self._console, told)
 
     def advance(self, task: str, *, done: int, best: str, last: str) -> None:
         _write(self._console, f"{task} {_tell(done, self._trials[task], best)}  {last}")
@@ -130,7 +159,7 @@ class _Lines:
 
 
 class _Bars:
-    """A live bar for each task, with lines of events above."""
+    """A live bar for each task, with lines of events above and what is left below."""
 
     def __init__(self, console: Console, trials: Mapping[str, int]) -> None:
         self._console = console
@@ -139,9 +168,10 @@ class _Bars:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[told]}", markup=False),
-            TimeRemainingColumn(compact=True),
             console=console,
         )
+        self._expected = Text()
+        self._live = Live(get_renderable=self._render, console=console)
         self._bars: dict[str, TaskID] = {
             task: self._progress.add_task(sanitise(task), total=total, told=_tell(0, total, ""))
             for task, total in self._trials.items()
@@ -154,14 +184,20 @@ class _Bars:
         told = sanitise(_tell(done, self._trials[task], best))
         self._progress.update(self._bars[task], completed=done, told=told)
 
+    def expect(self, told: str) -> None:
+        self._expected = Text(sanitise(told))
+
+    def _render(self) -> Group:
+        return Group(self._progress, self._expected)
+
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
 
 def _tell(done: int, total: int, best: str) -> str:

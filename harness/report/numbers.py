@@ -69,6 +69,24 @@ def show_seconds(value: float | None) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
 
 
+def show_span(seconds: float) -> str:
+    """Return `40 s`, `12 min` or `5 h 10 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 or not seconds else "1 s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def show_bytes(value: float) -> str:
+    """Return `3.2 GB`, `40 MB` or `12 B`, in powers of ten as disks are sold."""
+    for size, unit, digits in ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0)):
+        if value >= size / 10 * (1 if digits else 10):
+            return f"{value / size:.{digits}f} {unit}"
+    return f"{value:.0f} B"
+
+
 def show_count(value: int | None) -> str:
     """Return `3.6 M` for 3,600,000."""
     if value is None:

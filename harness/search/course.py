@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from harness.candidate import Candidate
 from harness.plan import Study
@@ -17,76 +14,10 @@ from harness.record.scores import FoldJob, FoldScore, TrialState
 from harness.search.confirm import list_confirming
 from harness.search.events import Event, FoldFinished, StudyStopped, TrialAsked, TrialEnded
 from harness.search.further import Further
+from harness.search.heat import Heat, Trial
+from harness.search.hopeless import TRIALS, share_cause
+from harness.search.proposer import Gate, Proposer
 from harness.search.reduce import list_reduced
-
-HOPELESS_AFTER = 5  # trials that all failed alike
-
-
-class Proposer(Protocol):
-    """What a course needs to know of proposals; `harness.search.proposals.Proposals` is one."""
-
-    def ask(self) -> tuple[int, Candidate | None] | None:
-        """Return the next trial, None when there is no other."""
-
-    def report(self, trial: int, step: int, mean: float) -> None:
-        """Note the mean of a trial's folds up to `step`."""
-
-    def should_prune(self, trial: int) -> bool:
-        """Tell whether a trial is not worth its remaining folds."""
-
-    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
-        """Say how a trial ended."""
-
-
-class Single:
-    """Proposes a baseline's only trial, which has no candidate and is never pruned."""
-
-    def __init__(self, *, asked: bool) -> None:
-        self._asked = asked
-
-    def ask(self) -> tuple[int, None] | None:
-        """Return trial 0, once."""
-        if self._asked:
-            return None
-        self._asked = True
-        return 0, None
-
-    def report(self, trial: int, step: int, mean: float) -> None:
-        """Nothing depends on it."""
-
-    def should_prune(self, trial: int) -> bool:
-        """No."""
-        return False
-
-    def tell(self, trial: int, state: TrialState, value: float | None) -> None:
-        """Nothing depends on it."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Trial:
-    """A trial under way; folds by step, which is repeat x folds + fold."""
-
-    number: int
-    candidate: Candidate | None
-    folds: dict[int, FoldScore] = field(default_factory=dict)
-    in_flight: set[int] = field(default_factory=set)
-
-    def failure(self) -> FoldScore | None:
-        """Return the first fold that failed."""
-        return next((self.folds[step] for step in sorted(self.folds) if self.folds[step].state != "ok"), None)
-
-    def has_answered(self, step: int) -> bool:
-        """Tell whether nothing more is to come for this step."""
-        return step in self.folds or (self.failure() is not None and not self.in_flight)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Heat:
-    """Trials that go from fold to fold together: a batch, or one trial alone."""
-
-    trials: list[_Trial]
-    full: bool
-    front: int = 0  # the first step that is not settled
 
 
 class Course:
@@ -96,13 +27,14 @@ class Course:
     """
 
     def __init__(
-        self, study: Study, ledger: Ledger, proposer: Proposer, *, batch: int, prunes: bool,
+        self, study: Study, ledger: Ledger, proposer: Proposer, gate: Gate, *, batch: int, prunes: bool,
         known: Sequence[TrialRecord], find_best: Callable[[Study], int | None], on_event: Callable[[Event], None],
     ) -> None:  # fmt: skip
         self.study = study
         self.cause = ""  # why it stopped before its trials were spent
         self._ledger = ledger
         self._proposer = proposer
+        self._gate = gate
         self._batch = batch
         self._size = batch or 1
         # Folds of one trial run side by side only where that decides nothing: no pruning, no fixed order.
@@ -111,6 +43,7 @@ class Course:
         self._steps = study.repeats * study.folds
         self._asked = len(known)
         self._asking = True
+        self._ended_early = False
         self._failures = [record.reason for record in known if record.state == "failed"]
         self._ended = sum(record.state != "running" for record in known)
         self._find_best = find_best
@@ -123,13 +56,41 @@ class Course:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether nothing is left to do, or nothing that the budget allows."""
         return self._searched and self._further.done
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing at all is left to do."""
+        return self.done and not self._ended_early and not self._wants_more()
+
+    @property
     def _searched(self) -> bool:
-        """Whether every trial has ended."""
-        return not self._heats and not self._may_ask()
+        """Whether every trial has ended that will be asked."""
+        if self._heats:
+            return False
+        return self._ended_early or not self._wants_more() or self._gate.is_closed(self.study)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why trials failed, one reason each."""
+        return tuple(self._failures)
+
+    @property
+    def searching(self) -> bool:
+        """Whether a trial is under way, or may be asked one day."""
+        return bool(self._heats) or (not self._ended_early and self._wants_more())
+
+    def end_search(self) -> None:
+        """Start no fold of a trial any more: what was begun is left for the next run to end."""
+        self._ended_early = self._ended_early or bool(self._heats) or self._wants_more()
+        self._leave_begun()
+
+    def give_up(self, cause: str) -> None:
+        """Ask no trial any more, for a cause that another would not change."""
+        self._asking = False
+        self.cause = cause
+        self._on_event(StudyStopped(study=self.study.id, cause=cause))
 
     def _list_confirming(self) -> list[FoldJob]:
         return list_confirming(self.study, self._ledger.history().of(self.study.id))
@@ -143,9 +104,14 @@ class Course:
 
     @property
     def progress(self) -> float:
-        """The share of the study's trials that is done or under way."""
+        """The number of trials that are done or under way, by their folds."""
         steps = sum(len(trial.folds) + len(trial.in_flight) for heat in self._heats for trial in heat.trials)
-        return (self._ended + steps / self._steps) / self.study.trials
+        return self._ended + steps / self._steps
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a trial did not fail."""
+        return self._ended > len(self._failures)
 
     def next_job(self) -> FoldJob | None:
         """Return a fold to start now, asking for a trial if need be; None where the study waits or is done."""
@@ -156,7 +122,7 @@ class Course:
             return self._further.next_job()
         if not self._may_ask() or (self._batch and self._heats):
             return None
-        heat = _Heat(trials=[], full=False)
+        heat = Heat(trials=[], full=False)
         self._fill(heat)
         if not heat.trials:
             return None
@@ -168,22 +134,39 @@ class Course:
         self._ledger.record_fold(score)
         self._on_event(FoldFinished(score=score))
         if self._further.expects(score):
-            return self._further.take(score)
+            self._further.take(score)
+            return
         step = self._step(score)
-        for heat in self._heats:
+        for heat in list(self._heats):
             for trial in heat.trials:
                 if trial.number == job.trial:
                     trial.in_flight.discard(step)
                     trial.folds[step] = score
-                    return self._settle(heat)
-        return None
+                    self._settle(heat)
+        self._leave_begun()
 
-    def _may_ask(self) -> bool:
+    def lose(self, job: FoldJob) -> None:
+        """Note that a fold was given up, because the time is over: the next run fits it."""
+        self._further.lose(job)
+        for heat in self._heats:
+            for trial in heat.trials:
+                if trial.number == job.trial:
+                    trial.in_flight.discard(job.repeat * self.study.folds + job.fold)
+        self.end_search()
+
+    def _leave_begun(self) -> None:
+        if self._ended_early:
+            self._heats = [heat for heat in self._heats if any(trial.in_flight for trial in heat.trials)]
+
+    def _wants_more(self) -> bool:
         return self._asking and self._asked < self.study.trials
 
-    def _resume(self, running: list[TrialRecord]) -> list[_Heat]:
+    def _may_ask(self) -> bool:
+        return self._wants_more() and not self._ended_early and self._gate.may_ask(self.study)
+
+    def _resume(self, running: list[TrialRecord]) -> list[Heat]:
         trials = [
-            _Trial(
+            Trial(
                 number=record.trial,
                 candidate=record.candidate,
                 folds={self._step(fold): fold for fold in record.search_folds(self.study.repeats)},
@@ -191,25 +174,32 @@ class Course:
             for record in running
         ]
         if self._batch and trials:
-            return [_Heat(trials=trials, full=False)]
-        return [_Heat(trials=[trial], full=False) for trial in trials]
+            return [Heat(trials=trials, full=False)]
+        return [Heat(trials=[trial], full=False) for trial in trials]
 
-    def _fill(self, heat: _Heat) -> None:
+    def _fill(self, heat: Heat) -> None:
         """Ask for the trials that a heat lacks; a batch ends at a multiple of its size, whoever began it."""
         while not heat.full:
             at_end = bool(heat.trials) and (self._asked % self._size == 0)
-            asked = self._proposer.ask() if self._may_ask() and not at_end else None
+            asked = self._ask() if self._may_ask() and not at_end else None
             if asked is None:
                 heat.full = True
-                self._asking = self._asking and at_end
                 return
             number, candidate = asked
             self._ledger.record_asked(self.study.id, number, candidate)
+            self._gate.note_asked(self.study)
             self._asked += 1
-            heat.trials.append(_Trial(number=number, candidate=candidate))
+            heat.trials.append(Trial(number=number, candidate=candidate))
             self._on_event(TrialAsked(study=self.study.id, trial=number, candidate=candidate))
 
-    def _continue(self, heat: _Heat) -> FoldJob | None:
+    def _ask(self) -> tuple[int, Candidate | None] | None:
+        asked = self._proposer.ask()
+        self._asking = asked is not None
+        return asked
+
+    def _continue(self, heat: Heat) -> FoldJob | None:
+        if self._ended_early:
+            return None
         steps = range(heat.front, self._steps) if self._side_by_side else (heat.front,)
         for trial in heat.trials:
             if trial.failure() is not None:
@@ -220,7 +210,7 @@ class Course:
                     return self._job(trial, step)
         return None
 
-    def _settle(self, heat: _Heat) -> None:
+    def _settle(self, heat: Heat) -> None:
         """Move a heat forward as far as its folds are known, telling its trials in the order of their numbers."""
         while heat.full and heat.trials and all(trial.has_answered(heat.front) for trial in heat.trials):
             step = heat.front
@@ -231,7 +221,7 @@ class Course:
             self._heats.remove(heat)
             self._give_up_if_hopeless()
 
-    def _goes_on(self, trial: _Trial, step: int) -> bool:
+    def _goes_on(self, trial: Trial, step: int) -> bool:
         """Tell the proposals of a step; False where the trial is complete or has failed."""
         failed = trial.failure()
         if failed is not None and not trial.in_flight:
@@ -245,7 +235,7 @@ class Course:
         self._complete(trial)
         return False
 
-    def _complete(self, trial: _Trial) -> None:
+    def _complete(self, trial: Trial) -> None:
         mean = mean_score(trial.folds.values())
         if mean is None:
             # A majority vote has no correlation, whatever its folds hold: that is an answer, and nothing went wrong.
@@ -256,7 +246,7 @@ class Course:
             return self._end(trial, "failed", f"the mean of the folds is not finite ({mean})")
         return self._end(trial, "complete", "", mean)
 
-    def _prune(self, trial: _Trial, step: int) -> bool:
+    def _prune(self, trial: Trial, step: int) -> bool:
         """Decide before `step`; where that fold is known the decision was made before the process died."""
         if step in trial.folds or step in trial.in_flight or not self._proposer.should_prune(trial.number):
             return False
@@ -264,7 +254,7 @@ class Course:
         self._end(trial, "pruned", f"worse than the median of complete trials after {step} folds", mean)
         return True
 
-    def _end(self, trial: _Trial, state: TrialState, reason: str, mean: float | None = None) -> None:
+    def _end(self, trial: Trial, state: TrialState, reason: str, mean: float | None = None) -> None:
         study = self.study.id
         self._ledger.record_end(study, trial.number, state, reason)
         self._proposer.tell(trial.number, state, mean if state == "complete" else None)
@@ -274,22 +264,15 @@ class Course:
         self._on_event(TrialEnded(study=study, trial=trial.number, state=state, reason=reason, mean=mean))
 
     def _give_up_if_hopeless(self) -> None:
-        enough = self._ended >= min(HOPELESS_AFTER, self.study.trials)
+        enough = self._ended >= min(TRIALS, self.study.trials)
         if not enough or self.cause or len(self._failures) < self._ended:
             return
-        if len({_without_numbers(reason) for reason in self._failures}) == 1:
-            self._asking = False
-            self.cause = f"all {self._ended} trials failed alike: {self._failures[0]}"
-            self._on_event(StudyStopped(study=self.study.id, cause=self.cause))
+        if share_cause(self._failures):
+            self.give_up(f"all {self._ended} trials failed alike: {self._failures[0]}")
 
     def _step(self, score: FoldScore) -> int:
         return score.repeat * self.study.folds + score.fold
 
-    def _job(self, trial: _Trial, step: int) -> FoldJob:
+    def _job(self, trial: Trial, step: int) -> FoldJob:
         repeat, fold = divmod(step, self.study.folds)
         return FoldJob.of(self.study, trial.number, trial.candidate, repeat=repeat, fold=fold)
-
-
-def _without_numbers(reason: str) -> str:
-    """Return a reason by which causes can be compared: the step and the rate at which a loss diverged differ."""
-    return re.sub(r"[-+]?\d[\d.,e+-]*", "#", reason)

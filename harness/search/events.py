@@ -50,4 +50,12 @@ class StudyStopped:
     cause: str
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How long the rest of the suite will take on so many workers, by what its fits took, or were timed to take."""
+
+    remaining_s: float
+    workers: int
+
+
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected

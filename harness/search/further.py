@@ -45,6 +45,17 @@ class Further:
         """Note that a fit has answered."""
         self._in_flight.discard(score.key)
 
+    def lose(self, job: FoldJob) -> None:
+        """Note that a fit was given up: it and all that depends on it are left to the next run."""
+        if job.key in self._in_flight:
+            self._in_flight.discard(job.key)
+            self.end()
+
+    def end(self) -> None:
+        """Start no fit any more."""
+        self._left.clear()
+        self._stages.clear()
+
     def _advance(self) -> None:
         while self._stages and not self._left and not self._in_flight:
             self._left.extend(self._stages.popleft()())

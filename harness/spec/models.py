@@ -10,13 +10,16 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from harness import plugins
 from harness.spec.choose import method_of, reader_of, task_type_of
-from harness.spec.options import ArmOptions, Keys, Protocol, TaskOptions
+from harness.spec.options import REVISION, ArmOptions, Keys, Protocol, Revision, TaskOptions
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+HOST_PORT = r"^[A-Za-z0-9._-]+:\d{1,5}$"
 PATTERNS = {
     SLUG: "small letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit",
     TIME_OF_DAY: "a time of day such as '07:00'",
+    REVISION: "a branch, a tag or a commit",
+    HOST_PORT: "local, auto, or a cluster's address such as '10.0.0.5:6379'",
 }
 """What the patterns of keys and values ask for, in words."""
 
@@ -33,7 +36,7 @@ class Backbone(Keys):
 
     model: str
     """`asset:NAME`, a folder, or a hub id."""
-    revision: str | None = None
+    revision: Revision | None = None
     """The hub revision: a branch, a tag or a commit."""
     pooling: Literal["mean", "cls", "model"] = "mean"
     """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or
@@ -59,26 +62,49 @@ class Search(Keys):
 
 
 class Budget(Keys):
-    """When the suite must end; without it a suite runs until it is complete."""
+    """What the suite may use; without it a suite runs until it is complete.
 
-    hours: Annotated[float, Field(gt=0)] | None = None
-    """Start no new fold after this many hours."""
+    Every cell has its baselines first, then trials are dealt out so that no study is left behind. The search ends
+    early enough for confirmation, the locked test and the tables, by the seconds that this suite's own fits take.
+    """
+
+    hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """The suite has ended after this many hours of work, those of earlier runs of it counted."""
     finish_by: Annotated[str, Field(pattern=TIME_OF_DAY)] | None = None
-    """Start no new fold after this time of day (`07:00`), on the machine's own clock."""
+    """The suite has ended by this time of day (`07:00`), on the machine's own clock."""
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """How many trials of arms and controls are asked in all, those of earlier runs counted."""
+    per_task: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """How many hours of fitting a task may take, summed over its fits on all workers and in earlier runs; it then asks
+    no more trials."""
+    fold_minutes: Annotated[float, Field(gt=0, le=100_000)] = 60
+    """A fit that takes longer, and ten times as long as fits like it usually do, is hung: it is given up as failed,
+    and its worker replaced."""
     minimum_trials: Annotated[int, Field(ge=1)] = 1
-    """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5)."""
+    """With fewer complete trials than this in any study, a budget that ended is an error (exit code 5). Studies that
+    have fewer come first."""
 
 
 class Compute(Keys):
-    """What folds run on: workers, their share of the machine, and the shelf."""
+    """What folds run on: workers, their share of the machine or of a cluster, and the shelf."""
+
+    address: Literal["local", "auto"] | Annotated[str, Field(pattern=HOST_PORT)] = "local"
+    """Where workers run: on this machine, or on the Ray cluster at `HOST:PORT`; `auto` is the one that RAY_ADDRESS
+    names, else the one that was started on this machine last. The command runs on one of its nodes."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
     """How many folds run at once; `auto` is one for each core or share of a GPU, but no more than one for each 24 fits
-    that are left, for starting one takes seconds. One worker runs in the harness's own process."""
+    that are left, for starting one takes seconds. One worker on this machine runs in the harness's own process. On a
+    cluster `auto` is as many as its nodes have room for, more when nodes are added and fewer when they go; a number
+    asks for so many, which makes a cluster that can grow do so."""
     threads: Annotated[int, Field(ge=1)] = 1
     """Threads of a worker; more than idle cores make a fit many times slower."""
+    cpus_per_worker: Annotated[float, Field(gt=0)] | None = None
+    """CPUs that each worker claims; as many as its threads unless given."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
     """GPUs that each worker claims; below 1 several workers share one."""
+    spread: bool = False
+    """Whether workers are spread over a cluster's nodes; else one node is filled after the other."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """What blocks compute in; `auto` takes bfloat16 where the processor has it. Part of a cell's identity."""
     shelf: Literal["float32", "fp16", "off"] = "float32"

@@ -29,6 +29,8 @@ VERBS = (
     "export",
     "layers",
     "assets",
+    "clean",
+    "doctor",
     "selfcheck",
     "schema",
 )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from harness.cli import materials, suites  # noqa: F401 - importing them adds their verbs
+from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import app
 from harness.record.tables import FOLD_SCHEMA, TRIAL_SCHEMA
 from tests.docs.pages import PAGES, ROOT, list_commands, list_words, name_page, read_prose

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,3 +90,35 @@ def test_half_precision_takes_half_the_bytes(tmp_path: Path, filler: Filler) -> 
     half = open_shelf(tmp_path, dtype="fp16").take("aa", "d1", [], filler)
     assert half.states.dtype == np.float16
     assert half.batch([1]).numpy() == pytest.approx(np.full((1, 2, 4), 1.1), abs=1e-3)
+
+
+def test_an_entry_that_another_machine_has_is_taken_from_there(tmp_path: Path, filler: Filler) -> None:
+    asked: list[str] = []
+
+    def lend(entry: str, target: Path) -> bool:
+        asked.append(entry)
+        if not (tmp_path / "theirs" / entry).is_dir():
+            return False
+        shutil.copytree(tmp_path / "theirs" / entry, target)
+        return True
+
+    open_shelf(tmp_path / "theirs").take("aa", "d1", [], filler)
+    ours = Shelf(tmp_path / "ours", dtype="float32", limit_bytes=10**9, lend=lend)
+    borrowed = ours.take("aa", "d1", ["d1", "d2"], filler)
+    assert np.allclose(borrowed.batch([2])[0], 2.1)
+    assert (asked, filler.asked) == (["aa/float32-d1"], [["d1"]])
+    ours.take("bb", "d1", ["d1", "d2"], filler)  # nobody has it: it is filled here
+    assert (asked[1:], filler.asked[1:]) == (["bb/float32-d1"], [["d1", "d2"]])
+    assert not list((tmp_path / "ours").glob("*/.filling-*"))
+
+
+def test_a_borrowed_entry_that_does_not_verify_is_filled_here(tmp_path: Path, filler: Filler) -> None:
+    def lend(entry: str, target: Path) -> bool:
+        shutil.copytree(tmp_path / "theirs" / entry, target)
+        (target / "states.bin").write_bytes(bytes((target / "states.bin").stat().st_size))
+        return True
+
+    open_shelf(tmp_path / "theirs").take("aa", "d1", [], filler)
+    ours = Shelf(tmp_path / "ours", dtype="float32", limit_bytes=10**9, lend=lend)
+    assert np.allclose(ours.take("aa", "d1", [], filler).batch([2])[0], 2.1)
+    assert len(filler.asked) == 2

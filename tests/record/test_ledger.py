@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -90,7 +92,8 @@ def test_a_tail_torn_at_any_byte_is_cut_and_nothing_else_is_lost(tmp_path: Path)
             history = ledger.history()
             assert history.trials["s", 0] == whole.trials["s", 0]
             assert history.trials["s", 1].state == "running"
-            assert len(history.damage) == (cut > start)
+            assert history.damage == ()  # a kill's half line is no loss
+            assert bool(history.torn) == (cut > start)
             ledger.record_end("s", 1, "complete")
         assert (tmp_path / LEDGER).read_bytes() == data
 
@@ -98,7 +101,7 @@ def test_a_tail_torn_at_any_byte_is_cut_and_nothing_else_is_lost(tmp_path: Path)
 def test_a_tail_of_zeros_is_cut(tmp_path: Path) -> None:
     data = fill(tmp_path)
     with reopen(tmp_path, data + b"\0" * 4096) as ledger:
-        assert "unfinished last line of 4096 bytes" in ledger.history().damage[0]
+        assert "unfinished last line of 4096 bytes" in ledger.history().torn
     assert (tmp_path / LEDGER).read_bytes() == data
 
 
@@ -214,7 +217,7 @@ def test_an_event_of_another_kind_is_kept_and_not_read(tmp_path: Path) -> None:
 def test_reading_changes_nothing(tmp_path: Path) -> None:
     data = fill(tmp_path) + b'{"half'
     (tmp_path / LEDGER).write_bytes(data)
-    assert "cut" in read_history(tmp_path).damage[0]
+    assert "cut" in read_history(tmp_path).torn
     assert (tmp_path / LEDGER).read_bytes() == data
 
 
@@ -279,3 +282,23 @@ def test_predictions_of_a_fraction_have_a_file_of_their_own(tmp_path: Path) -> N
     for name in names:
         shares = set(pq.read_table(tmp_path / "predictions" / name)["fraction"].to_pylist())
         assert shares == {float(name.partition("-p")[2].removesuffix(".parquet") or 1)}
+
+
+def test_sessions_add_up_and_a_finished_run_begins_none(tmp_path: Path) -> None:
+    now_s = iter((105.0, 160.0, 190.5)).__next__
+    with Ledger.open(tmp_path, clock=now_s, began_s=100.0) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)
+        ledger.record_fold(make_fold())
+        ledger.record_end("s", 0, "complete")
+        assert ledger.history().spent_s == 90.5
+    with Ledger.open(tmp_path, clock=iter((7.0, 8.0)).__next__, began_s=5.0) as ledger:
+        ledger.record_asked("s", 0, CANDIDATE)  # it is known: nothing is written
+        assert len(ledger.history().sessions) == 1
+        ledger.record_asked("s", 1, CANDIDATE)
+        kept = ledger.history()
+    assert read_history(tmp_path) == kept
+    assert [session.elapsed_s for session in kept.sessions] == [90.5, 2.0]
+    assert kept.spent_s == 92.5
+    began = datetime.fromisoformat(kept.sessions[0].started_at)
+    assert (began.utcoffset(), kept.sessions[0].pid) == (timedelta(0), os.getpid())
+    assert 95 > (datetime.now(UTC) - began).total_seconds() > 4

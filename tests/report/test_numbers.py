@@ -87,3 +87,18 @@ def test_text_is_wrapped_at_words_and_never_loses_one() -> None:
 
 def test_what_cannot_be_seen_is_spelled_out() -> None:
     assert sanitise("a\x1b[0m\u202eb\n\U000e0001é") == "a\\x1b[0m\\u202eb \\U000e0001é"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (0.2, "1 s"),
+        (40, "40 s"),
+        (700, "12 min"),
+        (18_600, "5 h 10 min"),
+        (360_001, "100 h"),
+    ],
+)
+def test_a_span_is_told_as_people_say_it(seconds: float, told: str) -> None:
+    assert numbers.show_span(seconds) == told

@@ -21,6 +21,7 @@ from harness.search.drive import Outcome, drive
 from harness.search.events import Event
 from harness.search.pool import LocalPool, Pool
 from harness.search.proposals import Proposals
+from harness.search.schedule import Allotment, Schedule
 from harness.spec.models import Search
 
 BLOCKS = 4
@@ -119,6 +120,9 @@ def run_plan(
     on_event: Callable[[Event], None] = lambda event: None,
     clock: Callable[[], float] = lambda: 0.0,
     deadline_s: float | None = None,
+    allotment: Allotment | None = None,
+    rehearse: Callable[[], None] | None = None,
+    minimum_trials: int = 1,
 ) -> tuple[Outcome, History]:
     """Run a plan as the composition root does, in this process unless a pool is given."""
     with claim_run(folder), Ledger.open(folder) as ledger:
@@ -129,8 +133,14 @@ def run_plan(
             open_proposals=lambda study: Proposals.open(folder, study, search, history),
             pool=pool or LocalPool(lambda: score),
             search=search,
-            clock=clock,
-            deadline_s=deadline_s,
+            schedule=Schedule(
+                plan.studies,
+                ledger.history,
+                allotment or Allotment(ends_s=deadline_s),
+                clock=clock,
+                rehearse=rehearse,
+            ),
+            minimum_trials=minimum_trials,
             stop=stop,
             on_event=on_event,
         )

@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "search"), str(Path(__file__).pa
 from made import make_plan, make_score, make_study, run_plan  # noqa: E402  # found by the line above
 
 from harness.record.scores import FoldJob, FoldScore  # noqa: E402
-from harness.search.pool import RayPool  # noqa: E402
+from harness.search.cluster import start_cluster  # noqa: E402
+from harness.search.ray_pool import RayPool  # noqa: E402
 from harness.spec.models import Search  # noqa: E402
 
 FOLD_S = 0.2
@@ -50,7 +51,7 @@ def main(folder: Path, workers: int) -> None:
         make_study("depth", trials=5, folds=3),
         make_study("deadly", trials=5, folds=3, task="news"),
     )
-    pool = RayPool(partial(open_scorer, folder), workers=workers)
+    pool = RayPool(partial(open_scorer, folder), start_cluster(cpus=workers), workers=workers)
     try:
         outcome, _ = run_plan(folder, plan, Search(trials=5, startup=2, pruner="none"), pool=pool)
     finally:
