@@ -12,8 +12,9 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
+from harness.machine import read_machine
 from harness.model.checkpoint import check_checkpoint, check_settings, count_stored
-from harness.model.memory import count_memory, raise_shortage
+from harness.model.memory import raise_shortage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -149,7 +150,7 @@ def check_size(folder: Path, auto_class: str) -> nn.Module:
             f"{folder}: config.json asks for {asked:,} parameters, the weight files hold {stored:,}. "
             "One of them is wrong: fetch the folder again, or do not use it."
         )
-    needed, there = asked * _FLOAT_BYTES, count_memory()
+    needed, there = asked * _FLOAT_BYTES, read_machine().whole_bytes
     if needed > there:
         raise ModelError(
             f"{folder}: its {asked:,} parameters take {needed / 2**30:,.0f} GiB in float32, and this machine has "

@@ -112,6 +112,7 @@ def test_everything_of_a_failed_attempt_is_unreachable_before_the_next(
     def run(passes: Passes) -> int | None:
         alive = [reference for reference in held if reference() is not None]
         assert not alive
+        assert all(parameter.grad is None for parameter in bench.model.parameters())
         if passes.most == 2:
             return passes.most
 

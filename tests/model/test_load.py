@@ -13,10 +13,10 @@ import torch
 import transformers
 
 from harness.errors import ModelError
+from harness.machine import read_machine
 from harness.model.batch import call_logits, make_dummy_batch
 from harness.model.frozen import digest_frozen
 from harness.model.load import check_size, load_pretrained, reset_head
-from harness.model.memory import count_memory
 from tests.contracts.architectures import ARCHITECTURES
 
 BERT: dict[str, Any] = {
@@ -226,7 +226,7 @@ def test_a_vocabulary_that_lies_in_a_float_is_refused_as_one_line(bert: Path) ->
 
 def test_a_model_that_is_larger_than_the_machine_is_refused(tmp_path: Path) -> None:
     """Its weights lie in a file with a hole: nothing has that many bytes, and nothing reads them."""
-    words = count_memory() // (4 * 1024)
+    words = read_machine().whole_bytes // (4 * 1024)
     config = transformers.BertConfig(**BERT | {"hidden_size": 1024, "vocab_size": words})
     config.save_pretrained(tmp_path)
     shape = [words, 1024]
