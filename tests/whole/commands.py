@@ -124,14 +124,16 @@ class Command:
         return {pid: line for pid, line in self.left().items() if not line.startswith(AGENTS)}
 
 
-def start_command(folder: Path, workers: int, *flags: str) -> Command:
-    """Start `harness run` on the spec in a folder, with its caches and results there."""
+def start_command(folder: Path, workers: int | None, *flags: str) -> Command:
+    """Start `harness run` on the spec in a folder, with its caches and results there; None: as many as it takes."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "OMP_NUM_THREADS": "1",
     }
-    line = [sys.executable, "-P", "-c", HARNESS, "run", "small.yaml", "--workers", str(workers), "--offline"]
+    line = [sys.executable, "-P", "-c", HARNESS, "run", "small.yaml", "--offline"]
+    if workers is not None:
+        flags = ("--workers", str(workers), *flags)
     with (folder / "said.txt").open("a") as said:
         process = subprocess.Popen(
             [*line, *flags],
