@@ -13,6 +13,8 @@ from typing import Literal
 from harness.plan import Plan, Study
 from harness.record.history import History
 from harness.record.log import write_log
+from harness.record.scores import FoldScore
+from harness.record.troubles import tell_repeat
 from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded, WorkerLost
 
 REMIND_S = 600.0  # how often it is written how far the run is
@@ -50,15 +52,13 @@ class Logbook:
         known = sum(count for state, count in self._counts.items() if state != "running")
         worker = f"process {os.getpid()} on host {socket.gethostname()}"
         write_log(folder, "start", f"{worker}: {tell_plan(plan)}; {known} trials known from before")
-        for sentence in history.damage:
+        for sentence in history.findings:
             write_log(folder, "damage", sentence)
 
     def note(self, event: Event) -> None:
         """Write an event, if it is worth it."""
-        if isinstance(event, FoldFinished) and event.score.state != "ok":
-            score = event.score
-            place = f"{self._name(score.study)} t-{score.trial:04d} fold {score.fold}"
-            write_log(self._folder, "fold", f"{place}: {score.state}: {score.error}")
+        if isinstance(event, FoldFinished):
+            self._note_fold(event.score)
         if isinstance(event, TrialEnded):
             self._counts[event.state] += 1
         if isinstance(event, TrialEnded) and event.state == "failed":
@@ -71,6 +71,13 @@ class Logbook:
         if isinstance(event, Expected) and self._clock() >= self._reminded_s + REMIND_S:
             self._reminded_s = self._clock()
             write_log(self._folder, "progress", f"{self._tell_counts()}; {event.remaining_s:.0f} s left")
+
+    def _note_fold(self, score: FoldScore) -> None:
+        place = f"{self._name(score.study)} t-{score.trial:04d} fold {score.fold}"
+        if score.state != "ok":
+            write_log(self._folder, "fold", f"{place}: {score.state}: {score.error}")
+        elif score.micro_batch is not None:
+            write_log(self._folder, "fold", f"{place}: out of memory: {tell_repeat(score)}")
 
     def close(self, ended: Ended, why: str) -> None:
         """Write how the run ended."""

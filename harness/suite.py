@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StorageError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
@@ -20,14 +21,15 @@ from harness.logbook import Logbook
 from harness.plan import Plan, expand
 from harness.pools import open_pool
 from harness.record.counts import count_pending
-from harness.record.files import claim_run, write_whole
+from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
 from harness.record.log import log_faults
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
-from harness.runs import RESULTS, write_results
+from harness.room import tell_full
+from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
@@ -94,24 +96,36 @@ def run_suite(
             write_rows(folder, facts.digest, rows[task])
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
-            damage = ledger.history().damage
-            logbook = Logbook(folder, plan, ledger.history())
-            outcome = _search(
-                spec,
-                plan,
-                bind(source, survey),
-                folder,
-                ledger,
-                began=began,
-                began_s=began_s,
-                reopen_test=reopen_test,
-                insecure=insecure,
-                stop=stop,
-                on_event=_tell_both(logbook.note, watch(plan)),
-            )
-            comparison = write_results(folder, plan, ledger.history(), spec)
-            logbook.close(outcome.ended, outcome.why)
-    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=damage)
+            found = ledger.history()
+            logbook = Logbook(folder, plan, found)
+            with _explaining_full(folder, plan, ledger, source.cache):
+                outcome = _search(
+                    spec,
+                    plan,
+                    bind(source, survey),
+                    folder,
+                    ledger,
+                    began=began,
+                    began_s=began_s,
+                    reopen_test=reopen_test,
+                    insecure=insecure,
+                    stop=stop,
+                    on_event=_tell_both(logbook.note, watch(plan)),
+                )
+                comparison = write_results(folder, plan, ledger.history(), spec)
+                logbook.close(outcome.ended, outcome.why)
+    return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=found.findings)
+
+
+@contextmanager
+def _explaining_full(folder: Path, plan: Plan, ledger: Ledger, cache: Path) -> Iterator[None]:
+    """Say of a disk that is full how much to free, and what frees it."""
+    try:
+        yield
+    except StorageError as fault:
+        if not is_full(fault):
+            raise
+        raise StorageError(tell_full(folder, plan, ledger.history(), cache)) from fault
 
 
 def _tell_both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -143,6 +157,7 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
+    memory = open_memory(folder)
     pending = sum(count_pending(study, before) for study in plan.studies)
     schedule = Schedule(
         plan.studies,
@@ -164,7 +179,7 @@ def _search(
             schedule=schedule,
             minimum_trials=spec.budget.minimum_trials,
             find_best=lambda study: find_best_trial(
-                plan, study, ledger.history(), spec, read=open_reader(folder)
+                plan, study, ledger.history(), spec, read=open_reader(folder), memory=memory
             ),
             stop=stop,
             on_event=on_event,
@@ -186,7 +201,7 @@ def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reope
     """Return the fits whose scores on what was locked away are to be taken; where there are none nothing is judged."""
     if not (reopen or has_untested(plan, history)):
         return []
-    cells = judge_studies(plan, history, spec, read=open_reader(folder))
+    cells = judge_studies(plan, history, spec, read=open_reader(folder), memory=open_memory(folder))
     return list_tests(plan, cells, history, reopen=reopen)
 
 

@@ -43,24 +43,8 @@ def _hub_as_before() -> Generator[None]:
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two blocks and width 16 that knows the words of `text_csv`."""
-    from transformers import BertConfig, BertModel, BertTokenizer
-
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny-bert"
-    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-    letters = [letter for plain in "abcdefghijklmnopqrstuvwxyz0123456789" for letter in (plain, f"##{plain}")]
-    words = (*special, *GOOD, *BAD, *NEUTRAL, *letters)
-    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    BertTokenizer(vocab=vocabulary, model_max_length=32).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=24,
-        max_position_embeddings=32,
-        initializer_range=0.3,  # at the usual 0.02 attention is even, and [CLS] hears nothing of the words
-    )
-    _save(BertModel, config, folder)
+    make_bert(folder)
     return folder
 
 
@@ -153,6 +137,27 @@ def sound_folder(tmp_path: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encode_sound(wave + draw.normal(0, 0.01, 1600), rate=16_000))
     return tmp_path / "sounds"
+
+
+def make_bert(folder: Path) -> None:
+    """Save a BERT of two blocks and width 16, with its tokenizer, as the checkpoint `folder`."""
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    letters = [letter for plain in "abcdefghijklmnopqrstuvwxyz0123456789" for letter in (plain, f"##{plain}")]
+    words = (*special, *GOOD, *BAD, *NEUTRAL, *letters)
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    BertTokenizer(vocab=vocabulary, model_max_length=32).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=32,
+        initializer_range=0.3,  # at the usual 0.02 attention is even, and [CLS] hears nothing of the words
+    )
+    _save(BertModel, config, folder)
 
 
 def _save(kind: type, config: object, folder: Path) -> None:

@@ -29,6 +29,7 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     study = make_study(trials=3)
     score = make_score(FoldJob.of(study, 1, None, repeat=0, fold=1))
     logbook.note(FoldFinished(score=score))
+    logbook.note(FoldFinished(score=replace(score, micro_batch=4)))
     logbook.note(FoldFinished(score=replace(score, state="oom", error="300 MB")))
     logbook.note(TrialEnded(study=study.id, trial=0, state="complete", reason="", mean=0.5))
     logbook.note(TrialEnded(study=study.id, trial=1, state="failed", reason="300 MB", mean=None))
@@ -42,6 +43,7 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     )
     assert rest == [
         "damage one line was lost",
+        "fold reviews minilm depth t-0001 fold 1: out of memory: repeated with 4 examples at a time: ok",
         "fold reviews minilm depth t-0001 fold 1: oom: 300 MB",
         "trial reviews minilm depth t-0001: failed: 300 MB",
         "study reviews minilm depth: all alike",
@@ -54,5 +56,5 @@ def test_how_far_a_run_is_is_written_now_and_then(tmp_path: Path) -> None:
     clock_s = [0.0]
     logbook = open_logbook(tmp_path, clock_s)
     for clock_s[0] in (10.0, REMIND_S, REMIND_S + 10, 2 * REMIND_S):
-        logbook.note(Expected(remaining_s=40.0))
+        logbook.note(Expected(remaining_s=40.0, workers=2))
     assert told(tmp_path)[2:] == ["progress 0 complete, 0 pruned, 0 failed; 40 s left"] * 2

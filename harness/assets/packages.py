@@ -20,6 +20,7 @@ from pathlib import Path
 
 from harness.assets.lock import Package
 from harness.assets.progress import SILENCE, Progress
+from harness.credentials import names_secret
 from harness.errors import AssetError
 
 BUILD_TOOLS = "setuptools==80.9.0\nwheel==0.45.1\n"
@@ -36,7 +37,6 @@ def end_with_parent():
 threading.Thread(target=end_with_parent, daemon=True).start()
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
-_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 _OR_BY_HAND = "or put the asset's folder into HARNESS_ASSETS."
 _UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|Name or service not known|Temporary failure in name resolution"
@@ -146,8 +146,8 @@ def _command(packages: Sequence[Package], pins: Path, into: Path) -> list[str]:
 
 
 def _environment(tools: Path, scratch: Path) -> dict[str, str]:
-    """Return our environment without hub tokens, with a scratch folder, and build tools pinned for old pips and new."""
-    environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    """Return our environment without secrets, with a scratch folder, and build tools pinned for old pips and new."""
+    environment = {name: value for name, value in os.environ.items() if not names_secret(name)}
     pins = {"PIP_CONSTRAINT": str(tools), "PIP_BUILD_CONSTRAINT": str(tools)}
     return environment | pins | {"TMPDIR": str(scratch)}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import plugins
+from harness.credentials import redact
 
 if TYPE_CHECKING:
     from harness.report.console import Terminal
@@ -52,6 +53,14 @@ AllowPath = Annotated[
         "--allow-path", metavar="DIR", help="Let the spec read files below DIR, outside its own folder."
     ),
 ]
+AllowRead = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-path",
+        metavar="DIR",
+        help="Let the run read data and checkpoints below DIR, outside the working directory.",
+    ),
+]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(
@@ -88,4 +97,5 @@ def open_screen(*, no_color: bool = False, quiet: bool = False) -> Terminal:
 
 def answer(document: dict[str, object]) -> None:
     """Write a verb's one JSON document to stdout."""
-    sys.stdout.write(json.dumps({"schema_version": 1} | document, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps({"schema_version": 1} | document, indent=1, ensure_ascii=False)
+    sys.stdout.write(redact(text) + "\n")

@@ -13,7 +13,9 @@ import typer
 from harness.cli import materials, night, suites  # noqa: F401 - importing them adds their verbs
 from harness.cli.app import answer, app
 from harness.cli.streams import secure_streams
+from harness.credentials import redact
 from harness.errors import HarnessError, SpecError
+from harness.report.layout import sanitise
 
 INTERRUPTED = 130
 BUG = 70
@@ -50,7 +52,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a bug of ours shows itself whole, and says so
         if as_json:
             _answer_error(type(error).__name__, str(error))
-        traceback.print_exc()
+        _tell(traceback.format_exc())
         sys.stderr.write("This is a bug in harness: please report it with the lines above.\n")
         return BUG
 
@@ -73,6 +75,14 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return os.environ.get("HARNESS_JSON", "").strip().lower() in TRUE
 
 
+def _tell(text: str) -> None:
+    """Write lines to stderr; they may quote data and arguments, so neither a cursor moves nor a secret is shown."""
+    lines = redact(text).splitlines()
+    encoding = sys.stderr.encoding or "utf-8"
+    shown = "".join(f"{sanitise(line)}\n" for line in lines)
+    sys.stderr.write(shown.encode(encoding, "replace").decode(encoding))
+
+
 def _answer_error(kind: str, message: str, faults: Sequence[dict[str, object]] = ()) -> None:
     answer({"error": {"kind": kind, "message": message, "faults": list(faults)}})
 
@@ -87,7 +97,7 @@ def _refuse(error: HarnessError, *, as_json: bool) -> int:
         ]
         _answer_error(type(error).__name__, str(error), places)
         return error.exit_code
-    sys.stderr.write(f"{error}\n")
+    _tell(str(error))
     if faults:
         count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
         sys.stderr.write(f"{count}, nothing was started.\n")

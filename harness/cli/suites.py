@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.app import (
     AllowPath,
+    AllowRead,
     Json,
     NoColor,
     Offline,
@@ -134,12 +135,12 @@ def run(
         bool,
         typer.Option("--reopen-test", help="Score winners that later trials made on what is locked away."),
     ] = False,
+    detach: Detach = False,
+    notify_cmd: NotifyCommand = "",
     insecure: Annotated[
         bool,
         typer.Option("--insecure", help="Join a Ray cluster (compute.address) that lets anybody in."),
     ] = False,
-    detach: Detach = False,
-    notify_cmd: NotifyCommand = "",
     offline: Offline = False,
     allow_path: AllowPath = None,
     plugins: Plugins = None,
@@ -319,6 +320,7 @@ def export(
     ] = None,
     results: Results = Path("results"),
     offline: Offline = False,
+    allow_path: AllowRead = None,
     plugins: Plugins = None,
     json: Json = False,
 ) -> int:
@@ -333,6 +335,7 @@ def export(
         task=task,
         arm=arm,
         out=out,
+        allowed=allow_path or (),
         offline=offline,
         progress=open_screen(),
     )

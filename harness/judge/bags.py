@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.judge.evidence import Evidence, Measure, weigh
+from harness.judge.evidence import Evidence, Measure, weigh, weigh_many
 from harness.judge.stats import BBC, bbc_cv_metric
 
 
@@ -20,4 +20,5 @@ def run_bags(
         weigh(measure.score, evidence),
         higher_is_better=higher_is_better,
         groups=evidence.groups,
+        rough=weigh_many(measure.rough, evidence),
     )

@@ -6,18 +6,18 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from harness.judge.bags import run_bags
 from harness.judge.by_depth import score_depths
+from harness.judge.case import Case
 from harness.judge.cheaper import find_cheaper
 from harness.judge.comparison import Bagged, Cell, TrialCounts
 from harness.judge.components import find_components
-from harness.judge.evidence import Evidence, Measure, Read, gather_evidence
+from harness.judge.evidence import Measure, Read
 from harness.judge.further import add_further
 from harness.judge.learning import trace_learning
+from harness.judge.memory import Memory
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.tested import add_test, bootstrap
 from harness.judge.whole import Whole, fill_unknown, find_whole, keep_finite, mean_known
@@ -26,8 +26,17 @@ from harness.record.history import TrialRecord
 from harness.record.means import mean_score, order_trial
 
 
-def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | None, read: Read) -> Cell:
-    """Return the cell of a study, given its trials; without `measure` or predictions nothing is corrected."""
+def build_cell(
+    study: Study,
+    trials: Sequence[TrialRecord],
+    measure: Measure | None,
+    read: Read,
+    memory: Memory | None = None,
+) -> Cell:
+    """Return the cell of a study, given its trials; without `measure` or predictions nothing is corrected.
+
+    What `memory` knows is not computed again (None: it knows nothing).
+    """
     whole = [found for record in trials if (found := find_whole(study, record))]
     cell = Cell(
         study=study.id,
@@ -42,23 +51,24 @@ def build_cell(study: Study, trials: Sequence[TrialRecord], measure: Measure | N
         return replace(cell, note=_explain_missing(study, trials))
     upward = study.higher_is_better
     whole.sort(key=lambda trial: order_trial(trial.record.trial, trial.folds, higher_is_better=upward))
-    scored = add_further(_score(cell, whole, study, measure, read), measure)
+    scored = add_further(_score(cell, whole, study, measure, read, memory or Memory()), measure)
     curved = _add_curve(scored, trials, study)
     detailed = replace(curved, depths=score_depths(whole, study), components=find_components(whole, study))
     return add_test(detailed, trials, study, measure, read)
 
 
-def _score(cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read) -> Cell:
+def _score(
+    cell: Cell, whole: Sequence[Whole], study: Study, measure: Measure | None, read: Read, memory: Memory
+) -> Cell:
     """Return the cell with its score: corrected, as far as there is anything to correct it with."""
     if measure is None:
         return _average(
             cell, whole[0], study, "this process does not know its metric: give the run's --plugins"
         )
-    records = [trial.record for trial in whole]
-    evidence = gather_evidence(records, repeat=0, read=read, target=measure.target)
-    if evidence is None:
+    case = Case(whole, study, measure, read, memory)
+    if not case.readable:
         return _average(cell, whole[0], study, "its predictions cannot be read")
-    return _correct(cell, whole, evidence, study, measure)
+    return _correct(cell, whole, case, study, measure)
 
 
 def _add_curve(cell: Cell, trials: Sequence[TrialRecord], study: Study) -> Cell:
@@ -70,19 +80,18 @@ def _add_curve(cell: Cell, trials: Sequence[TrialRecord], study: Study) -> Cell:
     return replace(cell, learning_curve=curve, note="; ".join(filter(None, (cell.note, curve.note))))
 
 
-def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Study, measure: Measure) -> Cell:
+def _correct(cell: Cell, whole: Sequence[Whole], case: Case, study: Study, measure: Measure) -> Cell:
     """Return the cell with the bias-corrected score of the study's best trial; of a tie the preferred one is best."""
-    correct = partial(run_bags, evidence, measure, higher_is_better=study.higher_is_better)
-    bagged = correct(evidence.predictions)
+    bagged = case.bag(range(len(whole)))
     if bagged.chosen < 0:
         return replace(cell, note="the metric is undefined on the predictions of every trial")
     best = _choose_confirmed(whole, study) or whole[bagged.chosen]
     described = replace(
-        _describe_choice(cell, whole, best, evidence, bagged, study),
-        deploy=find_cheaper(whole, best, evidence, bagged, correct, study),
+        _describe_choice(cell, whole, best, case, bagged, study),
+        deploy=find_cheaper(whole, best, case, bagged, study),
         bagged=_keep_bags(bagged, whole),
-        frozen=_bag_some(whole, evidence, correct, bagged, of=lambda trial: not _trains(trial, study)),
-        tuned=_bag_some(whole, evidence, correct, bagged, of=lambda trial: _trains(trial, study)),
+        frozen=_bag_some(whole, case, bagged, of=lambda trial: not _trains(trial, study)),
+        tuned=_bag_some(whole, case, bagged, of=lambda trial: _trains(trial, study)),
     )
     direction = 1 if study.higher_is_better else -1
     if len(whole) > 1 and math.isfinite(bagged.estimate):
@@ -94,9 +103,8 @@ def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Stud
             raw_best=bagged.raw_best,
             optimism=direction * (bagged.raw_best - bagged.estimate),
         )
-    interval = (
-        summarise_bags(bagged.inside) if len(whole) == 1 else bootstrap(evidence, measure, bagged.chosen)
-    )
+    alone = len(whole) == 1
+    interval = summarise_bags(bagged.inside) if alone else bootstrap(case.show(bagged.chosen), measure)
     return replace(
         described,
         score=bagged.raw_best,
@@ -108,13 +116,10 @@ def _correct(cell: Cell, whole: Sequence[Whole], evidence: Evidence, study: Stud
 
 
 def _describe_choice(
-    cell: Cell, whole: Sequence[Whole], best: Whole, evidence: Evidence, bagged: BBC, study: Study
+    cell: Cell, whole: Sequence[Whole], best: Whole, case: Case, bagged: BBC, study: Study
 ) -> Cell:
     """Return the cell with all that is known of the trial that won, by confirmation where there was one."""
-    described = replace(
-        _describe(cell, best, study),
-        evidence=replace(evidence, predictions=(evidence.predictions[whole.index(best)],)),
-    )
+    described = replace(_describe(cell, best, study), evidence=case.show(whole.index(best)))
     if best is whole[bagged.chosen]:
         return described
     told = (
@@ -142,12 +147,7 @@ def _trains(trial: Whole, study: Study) -> bool:
 
 
 def _bag_some(
-    whole: Sequence[Whole],
-    evidence: Evidence,
-    correct: Callable[[Sequence[np.ndarray]], BBC],
-    bagged: BBC,
-    *,
-    of: Callable[[Whole], bool],
+    whole: Sequence[Whole], case: Case, bagged: BBC, *, of: Callable[[Whole], bool]
 ) -> Bagged | None:
     """Return the bags of some of a study's trials, None where it has none of them."""
     places = [place for place, trial in enumerate(whole) if of(trial)]
@@ -155,9 +155,7 @@ def _bag_some(
         return None
     if len(places) == len(whole):
         return _keep_bags(bagged, whole)
-    return _keep_bags(
-        correct([evidence.predictions[place] for place in places]), [whole[place] for place in places]
-    )
+    return _keep_bags(case.bag(places), [whole[place] for place in places])
 
 
 def _keep_bags(bagged: BBC, whole: Sequence[Whole]) -> Bagged:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from harness.judge.case import Case
 from harness.judge.comparison import Cheaper
-from harness.judge.evidence import Evidence
 from harness.judge.stats import BBC, summarise_bags
 from harness.judge.whole import Whole, mean_known
 from harness.plan import Study
 
 
 def find_cheaper(
-    whole: Sequence[Whole],
-    best: Whole,
-    evidence: Evidence,
-    bagged: BBC,
-    correct: Callable[[Sequence[np.ndarray]], BBC],
-    study: Study,
+    whole: Sequence[Whole], best: Whole, case: Case, bagged: BBC, study: Study
 ) -> Cheaper | None:
     """Return the cheapest trial that is as good as the best, None where that is the best one itself.
 
@@ -41,7 +36,7 @@ def find_cheaper(
     chosen = min(near, key=lambda trial: (_count(trial), -sign * trial.mean, trial.record.trial))
     if _count(chosen) >= _count(best) or chosen.record.candidate is None:
         return None
-    alone = correct([evidence.predictions[list(whole).index(chosen)]])
+    alone = case.bag([list(whole).index(chosen)])
     lost = sign * (bagged.outside - alone.outside)  # (bags,)
     regret, interval = mean_known(lost.tolist()), summarise_bags(lost)
     if regret is None:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
+from harness.judge.stats.screen import Rough
 from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore, Predictions
 
@@ -28,6 +29,9 @@ class Measure:
     score: Score
     target: ModuleType
     further: tuple[tuple[str, Score], ...] = ()  # the metrics that are recorded besides, by name
+    # The same for many weightings at once, (bags, rows) to (bags,), to 1e-9; None: the metric does not know how.
+    rough: Rough | None = None
+    name: str = ""  # of what `score` computes, its code included; empty: not known, and nothing is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,6 +75,17 @@ def weigh(score: Score, evidence: Evidence) -> Score:
 
     def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
         return float(score(predictions, targets, counts * evidence.weights))
+
+    return measure
+
+
+def weigh_many(rough: Rough | None, evidence: Evidence) -> Rough | None:
+    """Return the same of many weightings at once; None where the metric does not know how."""
+    if rough is None:
+        return None
+
+    def measure(predictions: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return rough(predictions, targets, counts * evidence.weights)
 
     return measure
 

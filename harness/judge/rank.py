@@ -16,6 +16,7 @@ from harness.judge.comparison import Cell, ComparedTask, Comparison, Pair, Ranki
 from harness.judge.evidence import Measure, Read
 from harness.judge.leak import find_leaks
 from harness.judge.locked_pairs import pair_locked
+from harness.judge.memory import Memory
 from harness.judge.nested import build_nested_cell
 from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
@@ -36,8 +37,17 @@ NESTED = (
 )
 
 
-def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambda fold: None) -> Comparison:
+def compare_arms(
+    plan: Plan,
+    history: History,
+    spec: Spec,
+    *,
+    read: Read = lambda fold: None,
+    memory: Memory | None = None,
+) -> Comparison:
     """Return the comparison of a plan's cells, from what the ledger says and the predictions that `read` gives.
+
+    What `memory` knows is not computed again (None: it knows nothing).
 
     Nothing is imputed: a cell without a complete trial is missing. Renaming or reordering tasks, backbones,
     arms or lines of the ledger changes no number.
@@ -45,7 +55,8 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
     tasks = {name: describe_task(plan, spec, name) for name in plan.survey.tasks}
     measures = {name: find_measure(plan, spec, name) for name in plan.survey.tasks}
     cells = share_chances(
-        _merge_outer(plan, judge_studies(plan, history, spec, read=read), history, spec, read), tasks
+        _merge_outer(plan, judge_studies(plan, history, spec, read=read, memory=memory), history, spec, read),
+        tasks,
     )
     pairs = pair_arms(cells, tasks)
     ranking = count_wins(rank_cells(cells, tuple(tasks.values())), pairs)
@@ -79,18 +90,26 @@ def compare_arms(plan: Plan, history: History, spec: Spec, *, read: Read = lambd
 
 
 def judge_studies(
-    plan: Plan, history: History, spec: Spec, *, read: Read = lambda fold: None
+    plan: Plan,
+    history: History,
+    spec: Spec,
+    *,
+    read: Read = lambda fold: None,
+    memory: Memory | None = None,
 ) -> tuple[Cell, ...]:
     """Return the cell of every study of a plan: of a nested protocol one for each outer fold's search."""
     measures = {name: find_measure(plan, spec, name) for name in plan.survey.tasks}
     return tuple(
-        build_cell(study, history.of(study.id), measures[study.task], read) for study in plan.studies
+        build_cell(study, history.of(study.id), measures[study.task], read, memory) for study in plan.studies
     )
 
 
-def find_best_trial(plan: Plan, study: Study, history: History, spec: Spec, *, read: Read) -> int | None:
+def find_best_trial(
+    plan: Plan, study: Study, history: History, spec: Spec, *, read: Read, memory: Memory | None = None
+) -> int | None:
     """Return the trial that a study's cell is described by, None where it has none."""
-    return build_cell(study, history.of(study.id), find_measure(plan, spec, study.task), read).trial
+    measure = find_measure(plan, spec, study.task)
+    return build_cell(study, history.of(study.id), measure, read, memory).trial
 
 
 def rank_cells(cells: Sequence[Cell], tasks: Sequence[ComparedTask]) -> Ranking:

@@ -8,6 +8,7 @@ from harness import plugins
 from harness.judge.comparison import ComparedTask, FurtherMetric
 from harness.judge.evidence import Measure
 from harness.judge.leak import name_substance
+from harness.judge.memory import name_metric
 from harness.plan import Plan, count_folds_of, protocol_of
 from harness.spec.models import Spec
 
@@ -18,10 +19,13 @@ def find_measure(plan: Plan, spec: Spec, name: str) -> Measure | None:
     if metric not in plugins.names("metrics") or kind not in plugins.names("tasks"):
         return None
     target = plugins.find("targets", plugins.find("tasks", kind).TARGET)
+    module = plugins.find("metrics", metric)
     known = [other for other in others if other in plugins.names("metrics")]
     return Measure(
-        score=plugins.find("metrics", metric).score,
+        score=module.score,
         target=target,
+        rough=getattr(module, "score_bags", None),  # a plug-in need not know how
+        name=name_metric(metric, module),
         further=tuple((other, plugins.find("metrics", other).score) for other in known),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from harness.model.batch import call_logits, evaluating
 from harness.model.cut import Manner, open_cut, prove_cut, run_to
 from harness.model.frozen import digest_frozen
 from harness.model.load import redraw, reset_head
+from harness.model.memory import run_in_batches
 from harness.model.trunk import Trunk
 from harness.spec.models import Compute
 from harness.spec.options import Protocol
@@ -154,16 +155,13 @@ class Bench:
 
     def _autocast(self, run: Callable[[], Result]) -> Result:
         """Run something in the spec's precision; the loss and what it is computed from stay in float32."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._uses_bfloat16):
+        with autocast(self.device, self.compute):
             return run()
 
     @property
-    def _uses_bfloat16(self) -> bool:
-        if self.compute.precision != "auto":
-            return self.compute.precision == "bfloat16"
-        if self.device.type == "cuda":
-            return bool(torch.cuda.is_bf16_supported())
-        return bool(torch.cpu._is_avx512_bf16_supported())
+    def precision(self) -> str:
+        """What blocks compute in here: `auto` depends on the processor."""
+        return "bfloat16" if _uses_bfloat16(self.device, self.compute) else "float32"
 
     def _find_manner(self, depth: int) -> Manner | None:
         """Return how fits at this depth are cut to start from the shelf; None: they run the whole model.
@@ -253,20 +251,36 @@ class Bench:
         """Yield every row's activations at the given depths, all from one pass."""
         depths = [int(place.removeprefix("d")) for place in places]
         order = np.argsort(self.lengths, kind="stable")
-        for start in range(0, len(order), FILL_BATCH):
-            rows = order[start : start + FILL_BATCH]
+
+        def run(rows: np.ndarray) -> dict[int, tuple[np.ndarray, bool]]:
             states = run_to(self.model, self.trunk, self.batch(rows), depths)
-            arrays = {depth: tensor.float().cpu().numpy() for depth, tensor in states.items()}
-            ragged = {depth: self._ragged(tensor, rows) for depth, tensor in states.items()}
+            return {
+                d: (state.float().cpu().numpy(), self._ragged(state, rows)) for d, state in states.items()
+            }
+
+        for rows, found in run_in_batches(run, order, size=FILL_BATCH):
             for place, row in enumerate(rows):
                 yield (
                     int(row),
                     {
-                        f"d{depth}": array[place, : self.lengths[row]] if ragged[depth] else array[place]
-                        for depth, array in arrays.items()
+                        f"d{depth}": array[place, : self.lengths[row]] if ragged else array[place]
+                        for depth, (array, ragged) in found.items()
                     },
                 )
 
 
 def _agree(first: torch.Tensor, second: torch.Tensor) -> bool:
     return torch.allclose(first, second, rtol=PROOF_TOLERANCE, atol=PROOF_TOLERANCE)
+
+
+def autocast(device: torch.device, compute: Compute) -> AbstractContextManager[object]:
+    """Return what a forward runs within, so that it computes in the spec's precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_uses_bfloat16(device, compute))
+
+
+def _uses_bfloat16(device: torch.device, compute: Compute) -> bool:
+    if compute.precision != "auto":
+        return compute.precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported())

@@ -10,18 +10,25 @@ import torch
 
 from harness.errors import ModelError
 from harness.learn.bench import FILL_BATCH, Bench
-from harness.learn.loop import Forward
+from harness.learn.loop import Diverged, Forward
 from harness.model.batch import evaluating
+from harness.model.memory import run_in_batches
 
 
 def compute_features(bench: Bench) -> np.ndarray:
     """Return the pooled output of the pretrained base model, (rows, width) float32; kept on bench and shelf.
 
     Pooled as the spec's `pooling` says: the mean over unmasked positions or over a map, the first position, or the
-    model's own pooled output.
+    model's own pooled output. Raises `Diverged` where they are not finite.
     """
     if bench.features is None:
-        bench.features = _find_features(bench)
+        features = _find_features(bench)
+        broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if len(broken):
+            raise Diverged(
+                f"features of the untouched backbone not finite, for example of '{bench.examples.ids[broken[0]]}'"
+            )
+        bench.features = features
     return bench.features
 
 
@@ -47,18 +54,20 @@ def _pool_rows(bench: Bench, forward: Forward) -> list[tuple[int, np.ndarray]]:
     base = bench.model.get_submodule(bench.trunk.base)
     handle = base.register_forward_hook(lambda module, args, output: seen.append(output))
     order = np.argsort(bench.lengths, kind="stable")
-    vectors = []
+
+    def run(rows: np.ndarray) -> np.ndarray:
+        seen.clear()
+        forward(rows)
+        pooled = pool(seen[0], bench.batch(rows).get("attention_mask"), bench.pooling)
+        vectors: np.ndarray = pooled.float().cpu().numpy()
+        return vectors
+
     try:
         with evaluating(bench.model), torch.no_grad():
-            for start in range(0, len(order), FILL_BATCH):
-                rows = order[start : start + FILL_BATCH]
-                seen.clear()
-                forward(rows)
-                pooled = pool(seen[0], bench.batch(rows).get("attention_mask"), bench.pooling)
-                vectors += list(zip(rows.tolist(), pooled.float().cpu().numpy(), strict=True))
+            batches = list(run_in_batches(run, order, size=FILL_BATCH))
     finally:
         handle.remove()
-    return vectors
+    return [pair for rows, vectors in batches for pair in zip(rows.tolist(), vectors, strict=True)]
 
 
 def pool(output: Mapping[str, object], mask: torch.Tensor | None, pooling: str) -> torch.Tensor:

@@ -16,8 +16,9 @@ from harness import plugins
 from harness.candidate import Candidate
 from harness.learn.bench import Bench
 from harness.learn.groups import build_schedule, group_parameters
-from harness.learn.loop import Diverged, Forward, Trained, compute_logits, count_steps, train
+from harness.learn.loop import WHOLE, Diverged, Forward, Passes, Trained, compute_logits, count_steps, train
 from harness.model.frozen import Frozen, choose_frozen, digest_frozen, fix_batch_norm, freeze, settle
+from harness.model.trunk import Trunk
 
 MOMENTUM = 0.1  # torch's own, of a BatchNorm
 
@@ -54,17 +55,19 @@ def fit_candidate(
     seeds: Seeds,
     *,
     watch: Callable[[Forward, int], bool] | None = None,
+    passes: Passes = WHOLE,
 ) -> Iterator[Fitted]:
     """Train and give the result, to be asked for logits before the block ends.
 
     It starts from the pretrained weights, or from random ones that follow from `seeds.network`; then nothing is frozen
     that the candidate does not freeze, and the shelf takes no part.
-    `watch(forward, epoch)` is called after each epoch and may stop the training. Raises `Diverged`.
+    `watch(forward, epoch)` is called after each epoch and may stop the training. `passes` say how a batch is cut where
+    memory does not suffice for all of it. Raises `Diverged`.
     """
     model, depth = bench.model, candidate.freeze_depth
     pretrained = _start(bench, seeds)
     frozen = choose_frozen(bench.trunk, depth, stem_frozen=bench.stem_frozen and pretrained)
-    frozen = replace(frozen, names=_leave_trained(bench, frozen, candidate))
+    frozen = leave_trained(model, bench.trunk, frozen, candidate)
     before = bench.digest(frozen.names) if pretrained else digest_frozen(model, frozen.names)
     with (
         _set_dropout(model, candidate.dropout),
@@ -73,7 +76,7 @@ def fit_candidate(
         freeze(model, frozen),
         _seeded(seeds.dropout),
     ):
-        trained = _run_loop(bench, candidate, rows, seeds, frozen, run, watch)
+        trained = _run_loop(bench, candidate, rows, seeds, frozen, run, watch, passes)
         yield Fitted(
             trained=trained,
             forward=run,
@@ -121,6 +124,7 @@ def _run_loop(
     frozen: Frozen,
     run: Forward,
     watch: Callable[[Forward, int], bool] | None,
+    passes: Passes,
 ) -> Trained:
     model = bench.model
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -136,24 +140,44 @@ def _run_loop(
         if candidate.batch_norm == "fixed":
             fix_batch_norm(model)
 
-    return train(
-        set_modes,
-        run,
-        partial(_compute_loss, bench, smoothing=candidate.label_smoothing, class_weights=weights),
-        optimizer,
-        build_schedule(optimizer, candidate, steps=steps),
-        rows=rows,
-        lengths=bench.lengths,
-        batch_size=candidate.batch_size,
-        clip=candidate.clip,
-        epochs=candidate.epochs,
-        order_seed=seeds.order,
-        stop=None if watch is None else lambda epoch: watch(run, epoch),
+    try:
+        return train(
+            set_modes,
+            run,
+            partial(_compute_loss, bench, smoothing=candidate.label_smoothing, class_weights=weights),
+            optimizer,
+            build_schedule(optimizer, candidate, steps=steps),
+            rows=rows,
+            lengths=bench.lengths,
+            batch_size=candidate.batch_size,
+            clip=candidate.clip,
+            epochs=candidate.epochs,
+            order_seed=seeds.order,
+            stop=None if watch is None else lambda epoch: watch(run, epoch),
+            passes=passes,
+        )
+    finally:
+        optimizer.zero_grad(
+            set_to_none=True
+        )  # the parameters outlive the fit, and would keep their gradients
+
+
+def start_passes(bench: Bench, candidate: Candidate) -> Passes:
+    """Return how a fit begins: with the whole batch. A batch norm that trains cannot go down to one example."""
+    norms = candidate.batch_norm == "trained" and any(
+        isinstance(m, _BatchNorm) for m in bench.model.modules()
     )
+    return Passes(least=2) if norms else WHOLE
 
 
 def choose_epochs(
-    bench: Bench, candidate: Candidate, rows: np.ndarray, inner: np.ndarray, seeds: Seeds
+    bench: Bench,
+    candidate: Candidate,
+    rows: np.ndarray,
+    inner: np.ndarray,
+    seeds: Seeds,
+    *,
+    passes: Passes = WHOLE,
 ) -> int:
     """Return the number of epochs with the least loss on the `inner` rows of the training part, by early stopping.
 
@@ -171,7 +195,7 @@ def choose_epochs(
         losses.append(measure_loss(bench, logits, held_out, class_weights=weights))
         return epoch - _find_best(losses) >= patience
 
-    with fit_candidate(bench, candidate, kept, seeds, watch=watch):
+    with fit_candidate(bench, candidate, kept, seeds, watch=watch, passes=passes):
         return _find_best(losses)
 
 
@@ -213,13 +237,13 @@ def _weigh_classes(bench: Bench, candidate: Candidate, rows: np.ndarray) -> np.n
     return weights
 
 
-def _leave_trained(bench: Bench, frozen: Frozen, candidate: Candidate) -> frozenset[str]:
-    """Return the frozen names, with those that the candidate's method leaves untrained above the depth."""
-    above = frozenset(name for name, _ in bench.model.named_parameters()) - frozen.names
-    head = above & bench.trunk.names_at(bench.trunk.head)
+def leave_trained(model: nn.Module, trunk: Trunk, frozen: Frozen, candidate: Candidate) -> Frozen:
+    """Return what does not learn: the frozen, and what the candidate's method leaves untrained above the depth."""
+    above = frozenset(name for name, _ in model.named_parameters()) - frozen.names
+    head = above & trunk.names_at(trunk.head)
     method = plugins.find("methods", candidate.method)
     trained: frozenset[str] = method.choose_trained(above, head=head, candidate=candidate)
-    return frozen.names | (above - trained)
+    return replace(frozen, names=frozen.names | (above - trained))
 
 
 @contextmanager

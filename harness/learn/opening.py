@@ -74,7 +74,7 @@ def open_bench(source: Source, task: str, backbone: str) -> Bench:
         seed=spec.seed,
         content=_digest_content(weights, spec.compute.precision, encoded),
         identity=examples.digest(),
-        stem_frozen=_freezes_stem(spec, backbone, kind),
+        stem_frozen=freezes_stem(spec, backbone, kind),
         depths=_list_all_depths(spec, trunk),
         shelf=_open_shelf(spec, source),
     )
@@ -120,7 +120,7 @@ def _sample(encoded: Encoded, device: torch.device) -> dict[str, torch.Tensor]:
     }
 
 
-def _freezes_stem(spec: Spec, backbone: str, kind: ModuleType) -> bool:
+def freezes_stem(spec: Spec, backbone: str, kind: ModuleType) -> bool:
     """Say whether depth 0 leaves the stem frozen; speech models' convolutions usually stay as they were."""
     wanted = spec.backbones[backbone].stem
     return kind.MODALITY == "audio" if wanted is None else wanted == "frozen"

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import plugins
+from harness.credentials import redact
 from harness.errors import HarnessError, ModelError
 from harness.examples import Examples, Modality, describe_twins, digest_content
 from harness.learn.likeness import describe_likeness
@@ -71,7 +72,9 @@ def survey_task(
         metrics=tuple(dict.fromkeys((metric, *spec.tasks[task].metrics))),
         higher_is_better=plugins.find("metrics", metric).HIGHER_IS_BETTER,
         folds=tried.digest,
-        notes=examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes,
+        notes=tuple(
+            map(redact, examples.notes + describe_twins(examples) + describe_likeness(examples) + tried.notes)
+        ),
         fold_count=tried.fold_count,
         part_ratio=tried.part_ratio,
         content=digest_content(examples),

@@ -30,3 +30,25 @@ def _standardise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     centred = values - weights @ values / weights.sum()
     centred = centred / np.abs(centred).max()
     return np.asarray(centred / math.sqrt(float(weights @ centred**2)))
+
+
+def correlate_bags(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the correlation of each weighting of two series, (rows,) or (bags, rows).
+
+    NaN where it is undefined, and where a series is so nearly constant that its mean hides it.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    total = np.where(total > 0, total, np.nan)
+    with np.errstate(all="ignore"):  # what is not finite comes out as NaN
+        mine, own = _centre(first, weights, total)
+        yours, other = _centre(second, weights, total)
+        return np.asarray((weights * mine * yours).sum(axis=1) / np.sqrt(own * other))
+
+
+def _centre(values: np.ndarray, weights: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values less their mean, (bags, rows), and their weighted sum of squares, NaN if it says nothing."""
+    values = np.broadcast_to(values, weights.shape)
+    centred = values - (weights * values).sum(axis=1, keepdims=True) / total
+    squares = (weights * centred**2).sum(axis=1)
+    size = (weights * values**2).sum(axis=1)
+    return centred, np.where(squares > 1e-9 * size, squares, np.nan)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.metrics._confusion import decide, is_scorable
+from harness.metrics._confusion import decide, is_scorable, keep_scorable
 
 TARGETS: Literal["classes", "values"] = "classes"
 HIGHER_IS_BETTER = True
@@ -19,3 +19,9 @@ def score(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     if not is_scorable(predictions, weights):
         return math.nan
     return float(weights @ (decide(predictions) == targets) / weights.sum())
+
+
+def score_bags(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for each weighting (bags, rows)."""
+    right = weights @ (decide(predictions) == targets).astype(np.float64)
+    return keep_scorable(right / np.maximum(weights.sum(axis=1), 1e-300), predictions, weights)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.metrics._confusion import is_scorable
+from harness.metrics._confusion import is_scorable, keep_scorable
 
 TARGETS: Literal["classes", "values"] = "classes"
 HIGHER_IS_BETTER = True
@@ -42,3 +42,26 @@ def _area(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> floa
     total = float(counted.sum())
     # Among themselves the positives contribute half of every pair.
     return float((counted @ ranks - total * total / 2) / (total * (below[-1] - total)))
+
+
+def score_bags(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for each weighting (bags, rows)."""
+    classes = predictions.shape[1]
+    labels = [1] if classes == 2 else range(classes)
+    areas = [_areas(predictions[:, label], targets == label, weights) for label in labels]
+    return keep_scorable(np.mean(areas, axis=0), predictions, weights)
+
+
+def _areas(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area of each weighting (bags,), NaN where one side has no weight."""
+    order = np.argsort(scores)
+    ranked = scores[order]
+    below = np.zeros((len(weights), len(scores) + 1))
+    np.cumsum(weights[:, order], axis=1, out=below[:, 1:])
+    own, counted = scores[positive], weights[:, positive]
+    left, right = np.searchsorted(ranked, own), np.searchsorted(ranked, own, side="right")
+    ranks = (below[:, left] + below[:, right]) / 2
+    total = counted.sum(axis=1)
+    others = below[:, -1] - total
+    pairs = np.where((total > 0) & (others > 0), total * others, np.nan)
+    return np.asarray(((counted * ranks).sum(axis=1) - total * total / 2) / pairs)

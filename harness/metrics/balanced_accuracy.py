@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.metrics._confusion import count_confusion, is_scorable
+from harness.metrics._confusion import count_confusion, count_confusions, is_scorable, keep_scorable
 
 TARGETS: Literal["classes", "values"] = "classes"
 HIGHER_IS_BETTER = True
@@ -22,3 +22,12 @@ def score(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     occurring = confusion.sum(axis=1)
     present = occurring > 0
     return float((confusion.diagonal()[present] / occurring[present]).mean())
+
+
+def score_bags(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for each weighting (bags, rows)."""
+    confusions = count_confusions(predictions, targets, weights)
+    occurring = confusions.sum(axis=2)  # (bags, classes)
+    recalls = np.diagonal(confusions, axis1=1, axis2=2) / np.where(occurring > 0, occurring, 1)
+    scores = recalls.sum(axis=1) / np.maximum((occurring > 0).sum(axis=1), 1)
+    return keep_scorable(scores, predictions, weights)

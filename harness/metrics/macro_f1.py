@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.metrics._confusion import count_confusion, is_scorable
+from harness.metrics._confusion import count_confusion, count_confusions, is_scorable, keep_scorable
 
 TARGETS: Literal["classes", "values"] = "classes"
 HIGHER_IS_BETTER = True
@@ -25,3 +25,12 @@ def score(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     confusion = count_confusion(predictions, targets, weights)
     named = confusion.sum(axis=0) + confusion.sum(axis=1)  # (classes,): as a target, plus as a prediction
     return float((2 * confusion.diagonal() / np.where(named > 0, named, 1)).mean())
+
+
+def score_bags(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for each weighting (bags, rows)."""
+    confusions = count_confusions(predictions, targets, weights)
+    named = confusions.sum(axis=1) + confusions.sum(axis=2)  # (bags, classes)
+    right = np.diagonal(confusions, axis1=1, axis2=2)
+    scores = (2 * right / np.where(named > 0, named, 1)).mean(axis=1)
+    return keep_scorable(scores, predictions, weights)

@@ -23,3 +23,13 @@ def score(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
         return largest
     squares = (errors / largest) ** 2  # scaled, so that none overflows
     return largest * math.sqrt(float(weights[counted] @ squares / weights.sum()))
+
+
+def score_bags(predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for each weighting (bags, rows); not finite where a square may have overflowed."""
+    errors = predictions.astype(np.float64) - targets
+    largest = float(np.abs(errors).max(initial=0))
+    if not 1e-100 < largest < 1e100:
+        return np.full(len(weights), math.nan)
+    total = weights.sum(axis=1)
+    return np.asarray(np.sqrt(weights @ errors**2 / np.where(total > 0, total, np.nan)))

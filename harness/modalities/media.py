@@ -9,6 +9,8 @@ from harness.examples import Media
 def read_media(media: Media, limit: int) -> bytes:
     """Return encoded bytes; raises `DataError` where there are none or more than `limit`."""
     try:
+        if media.file is not None and media.file.exists() and not media.file.is_file():
+            raise DataError(f"{media.name}: is no file")  # a pipe would never end
         size = media.file.stat().st_size if media.file is not None else len(media.data or b"")
         if size > limit:
             raise DataError(f"{media.name}: {size} bytes, more than {limit // 1_000_000} MB")

@@ -16,6 +16,7 @@ from harness.examples import Media
 from harness.modalities.media import read_media
 
 SECONDS = 600  # of one clip; a 28 kB FLAC can hold 10 minutes, and what is longer is to be cut first
+FRAMES = 60_000_000  # of one clip: ten minutes at 96 kHz; at 768 kHz silence of 60 kB would take 4 GB
 CHANNELS = 64
 RATES = (1_000, 768_000)  # Hz
 BYTES = 400_000_000
@@ -108,6 +109,10 @@ def _refuse_header(file: soundfile.SoundFile, name: str) -> None:
     if file.frames > SECONDS * file.samplerate:
         seconds = file.frames / file.samplerate
         raise DataError(f"{name}: {seconds:.0f} s long, more than {SECONDS} s; cut it into clips")
+    if file.frames > FRAMES:
+        raise DataError(
+            f"{name}: {file.frames} frames, more than {FRAMES}; cut it into clips, or resample it to 48 kHz"
+        )
 
 
 def _refuse_end(data: bytes, kind: str, name: str) -> None:

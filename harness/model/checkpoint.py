@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -20,6 +21,7 @@ _CONFIG = "config.json"
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _CONFIG_BYTES = 16 * 2**20
+_TOKENIZER_BYTES = 256 * 2**20  # of one file; the largest vocabularies, of 262,144 words, take 33 MB
 
 #: What makes a model what it is: its configuration, weights, tokenizer and processor.
 _PARTS = (
@@ -39,23 +41,46 @@ _PARTS = (
     "*processor_config.json",
 )
 
+#: Keys that name code in the folder or in a repository.
+_CODE = ("auto_map", "custom_pipelines")
+
 #: Attention that transformers has itself; any other is a package, or a repository it would fetch code from.
 _ATTENTION = (None, "eager", "sdpa")
 _ATTENTION_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
 
 _REPEATED = re.compile(r"layer|depth|block|repeat|stage|expert")
 _MOST_REPEATS = 10_000
+#: Parts that are built one by one, a thousand a second: there are no more of them than tensors that were stored, but
+#: for shared ones, of which no architecture has many.
+_COUNTED = re.compile(r"(^|_)(layers?|depths?|blocks|repeats|stages|experts)$")
+_SHARED_PARTS = 64
+#: A label is an entry of a dict before anything is compared, and a configuration of 16 MiB names no more.
+_MOST_LABELS = 1_000_000
+#: No size of a tensor is larger than all tensors together; the slack is for rotary positions, which have none.
+_SIZED = re.compile(r"size|dim|width|channels|position|features|heads|d_model|d_ff|d_kv|n_embd|n_inner|n_ctx")
+_SLACK_SIZE = 20_000_000
+
+#: What a processor's settings may ask for: beyond, a picture or a clip of nothing would fill the memory.
+_PROCESSOR_LIMITS = (
+    (re.compile(r"size|height|width|edge|crop|mel_bins|n_mels"), 4_096),
+    (re.compile(r"n_fft|fft_length|frame_length|hop_length"), 65_536),
+    (re.compile(r"chunk_length|seconds|duration"), 600),
+    (re.compile(r"sampling_rate|max_frames|max_length|frequency"), 1_000_000),
+    (re.compile(r"n_samples"), 60_000_000),
+)
 
 
 def check_checkpoint(folder: Path) -> None:
     """Refuse what cannot be loaded safely, before anything is loaded.
 
     Raises `ModelError` for a missing or unreadable configuration, code of its own (`auto_map`), weights that
-    are missing, pickled, truncated or outside the folder, adapters and quantized weights.
+    are missing, pickled, truncated or outside the folder, adapters and quantized weights, links that lead out,
+    settings of a processor or a tokenizer's files that no model has.
     """
+    _check_inside(folder)
     _check_config(folder, read_config(folder))
-    for part in list_parts(folder):
-        _check_inside(folder, part)
+    _check_processors(folder)
+    _check_tokenizer(folder)
     for file in list_weights(folder):
         _read_shapes(file)
 
@@ -96,6 +121,30 @@ def count_stored(folder: Path) -> int:
     return sum(math.prod(shape) for file in list_weights(folder) for shape in _read_shapes(file))
 
 
+def check_settings(folder: Path) -> None:
+    """Refuse a configuration with a number that its weight files cannot bear out, before a model is made of it.
+
+    Raises `ModelError` for more parts than tensors, sizes beyond all that is stored, and a million labels.
+    """
+    shapes = [shape for file in list_weights(folder) for shape in _read_shapes(file)]
+    stored = sum(map(math.prod, shapes))
+    for key, value in _walk(read_config(folder)):
+        most = _limit_setting(key, tensors=len(shapes), stored=stored)
+        if _largest(value) > most:
+            raise ModelError(
+                f"{folder / _CONFIG}: '{key}' is {_largest(value):g}, but the weight files hold {len(shapes)} "
+                f"tensors of {stored:,} numbers in all. One of them is wrong: fetch the folder again, or do not use it."
+            )
+
+
+def _limit_setting(key: str, *, tensors: int, stored: int) -> float:
+    if _COUNTED.search(key):
+        return max(tensors, _SHARED_PARTS)
+    if key == "num_labels":
+        return _MOST_LABELS
+    return stored + _SLACK_SIZE if _SIZED.search(key) else math.inf
+
+
 def digest_checkpoint(folder: Path) -> str:
     """Return the SHA-256 over names and bytes of configuration, weights, tokenizer and processor files.
 
@@ -115,11 +164,14 @@ def _check_config(folder: Path, config: dict[str, object]) -> None:
         *folder.glob("*token*_config.json"),
         *folder.glob("*processor_config.json"),
     ):
-        if any(key == "auto_map" for key, _ in _walk(_read_object(path))):
+        asked = [key for key, _ in _walk(_read_object(path)) if key in _CODE]
+        if asked:
             raise ModelError(
-                f"{path}: asks for Python code of its own ('auto_map'), which is never run. "
+                f"{path}: asks for Python code of its own ('{asked[0]}'), which is never run. "
                 "Choose a checkpoint of an architecture that transformers has itself."
             )
+    if not isinstance(config.get("model_type", ""), str):
+        raise ModelError(f"{folder / _CONFIG}: 'model_type' is no word. Fetch it again.")
     for key, value in _walk(config):
         if key in _ATTENTION_KEYS and value not in _ATTENTION:
             raise ModelError(
@@ -139,11 +191,53 @@ def _check_config(folder: Path, config: dict[str, object]) -> None:
         raise ModelError(f"{folder}: holds an adapter. Merge it into its base model and save that.")
 
 
-def _check_inside(folder: Path, path: Path) -> None:
-    if not path.resolve().is_relative_to(_home(folder)):
-        raise ModelError(
-            f"{path}: is a link that leads out of its folder, to {path.resolve()}. Copy the file here."
-        )
+def _check_processors(folder: Path) -> None:
+    for path in sorted(folder.glob("*processor_config.json")):
+        for key, value in _walk(_read_object(path)):
+            limit = next((most for name, most in _PROCESSOR_LIMITS if name.search(key)), math.inf)
+            if _largest(value) > limit:
+                raise ModelError(
+                    f"{path}: '{key}' is {_largest(value):g}, more than {limit:,}, which no model reads. "
+                    "Fetch it again, or do not use this checkpoint."
+                )
+
+
+def _check_tokenizer(folder: Path) -> None:
+    weights = ("*.safetensors", _INDEX)
+    for path in list_parts(folder):
+        if path.stat().st_size > _TOKENIZER_BYTES and not any(fnmatch(path.name, name) for name in weights):
+            raise ModelError(
+                f"{path}: is larger than {_TOKENIZER_BYTES >> 20} MiB, which no tokenizer is. "
+                "Fetch it again, or do not use this checkpoint."
+            )
+    for path in sorted(folder.glob("*token*_config.json")):
+        for key, value in _read_object(path).items():
+            # Before transformers 5.23 such a key was followed; many a harmless one names a folder of its author's.
+            if key.endswith("_file") and isinstance(value, str) and _leads_out(folder, value):
+                raise ModelError(f"{path}: '{key}' names {value!r}, outside the folder. Remove the key.")
+
+
+def _leads_out(folder: Path, name: str) -> bool:
+    """Return whether a name is that of something there, outside the folder."""
+    if "\0" in name:
+        return False
+    path = Path(os.path.realpath(folder / name))
+    return not path.is_relative_to(_home(folder)) and path.exists()
+
+
+def _check_inside(folder: Path) -> None:
+    """Refuse links out, whatever file they stand for: a template would be copied into what is exported."""
+    if not folder.is_dir():
+        return
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *files)):
+            target = Path(os.path.realpath(path))
+            if not target.is_relative_to(_home(folder)):
+                raise ModelError(
+                    f"{path}: is a link that leads out of its folder, to {target}. Copy the file here."
+                )
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise ModelError(f"{path}: is neither a file nor a folder. Fetch the checkpoint again.")
 
 
 def _home(folder: Path) -> Path:

@@ -20,6 +20,7 @@ from torch import nn
 
 from harness.errors import ModelError
 from harness.model.batch import MODEL_FAILURES, call_model, evaluating, resting
+from harness.model.memory import raise_shortage
 from harness.model.standin import Slot, first_input, first_output, make_stub, replace_input, standing_in
 from harness.model.trunk import Trunk
 
@@ -131,7 +132,11 @@ def prove_cut(
     whole = _observe(model, trunk, partial(call_model, model, batch))
     try:
         states = run_to(model, trunk, batch, [depth])[depth]
-    except (ModelError, *MODEL_FAILURES):  # a block that is no module call, or answers with no tensor
+    except (
+        ModelError,
+        *MODEL_FAILURES,
+    ) as fault:  # a block that is no module call, or answers with no tensor
+        raise_shortage(fault)
         return None
     manners = [manner for manner in Manner if depth > 0 or not manner.runs_first]
     return next(
@@ -226,7 +231,8 @@ def _agrees(
     try:
         with open_cut(model, trunk, depth, manner) as cut:
             mine = _observe(model, trunk, partial(cut, given, batch))
-    except MODEL_FAILURES:
+    except MODEL_FAILURES as fault:
+        raise_shortage(fault)
         return False
     pairs = [*zip(mine, whole, strict=True), (given, states)]  # stored tensors must not be written into
     return all(a.shape == b.shape and _apart(a, b) <= tolerance for a, b in pairs)

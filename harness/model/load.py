@@ -12,7 +12,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
-from harness.model.checkpoint import check_checkpoint, count_stored
+from harness.model.checkpoint import check_checkpoint, check_settings, count_stored
+from harness.model.memory import count_memory, raise_shortage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +35,8 @@ _STEADY: dict[str, object] = {
 #: A head may be new, an encoder may come without its decoder; a configuration that lies is further off.
 _SLACK = 4
 _SLACK_PARAMETERS = 10_000_000
+
+_FLOAT_BYTES = 4  # of a weight: models are loaded in float32, whatever they were saved in
 
 _REASON_LETTERS = 300
 
@@ -83,7 +86,7 @@ def load_pretrained(folder: Path, auto_class: str, **config: object) -> Pretrain
 def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     """Initialise the parameters `names` anew from `seed`, as the model itself would; the rest stays as it is.
 
-    The global random state is left alone.
+    The global random state is left alone, and the device decides nothing: a GPU would draw other numbers.
     """
     import torch
 
@@ -93,10 +96,14 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     for path, module in model.named_modules():
         holds = any(name.startswith(f"{path}.") for name in names) or not path
         module._is_hf_initialized = not holds
-    accelerators = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
-    with torch.random.fork_rng(devices=accelerators):
+    devices = {name: tensors[name].device for name in names}
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        for name in names:
+            tensors[name].data = tensors[name].data.cpu()
         model.initialize_weights()  # type: ignore[operator]
+        for name, device in devices.items():
+            tensors[name].data = tensors[name].data.to(device)
 
 
 def redraw(model: nn.Module, seed: int) -> None:
@@ -113,26 +120,27 @@ def redraw(model: nn.Module, seed: int) -> None:
     model.load_state_dict(fresh.state_dict())
 
 
-def build_empty(folder: Path, auto_class: str, *, device: str) -> nn.Module:
+def build_empty(folder: Path, auto_class: str, *, device: str, **settings: object) -> nn.Module:
     """Build the model of a checkpoint without its weights: on "meta" without memory, on "cpu" with arbitrary values.
 
-    Raises `ModelError` where the folder is no model of that class.
+    `settings` override those of its configuration. Raises `ModelError` where the folder is no model of that class.
     """
     import torch
     import transformers
     from transformers.initialization import no_init_weights
 
-    config = _read_settings(folder, {})
+    config = _read_settings(folder, settings)
     with quietly(), _blaming(folder, auto_class), no_init_weights(), torch.device(device):
         return cast("nn.Module", getattr(transformers, auto_class).from_config(config).eval())
 
 
 def check_size(folder: Path, auto_class: str) -> nn.Module:
-    """Refuse a configuration that asks for far more parameters than the weight files hold.
+    """Refuse a configuration that asks for far more parameters than the weight files hold, or the machine can.
 
     Returns the model that was counted, on the meta device: a vocabulary of ten billion words is found without
     allocating it.
     """
+    check_settings(folder)
     stored = count_stored(folder)
     empty = build_empty(folder, auto_class, device="meta")
     asked = sum(p.numel() for p in empty.parameters())
@@ -140,6 +148,12 @@ def check_size(folder: Path, auto_class: str) -> nn.Module:
         raise ModelError(
             f"{folder}: config.json asks for {asked:,} parameters, the weight files hold {stored:,}. "
             "One of them is wrong: fetch the folder again, or do not use it."
+        )
+    needed, there = asked * _FLOAT_BYTES, count_memory()
+    if needed > there:
+        raise ModelError(
+            f"{folder}: its {asked:,} parameters take {needed / 2**30:,.0f} GiB in float32, and this machine has "
+            f"{there / 2**30:,.0f} GiB of memory. Choose a smaller backbone, or a larger machine."
         )
     return empty
 
@@ -190,6 +204,7 @@ def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
     except ModelError:
         raise
     except (*_LOAD_FAILURES, StrictDataclassError) as error:
+        raise_shortage(error)
         reason = shorten(str(error) or type(error).__name__, _REASON_LETTERS)
         raise ModelError(f"{folder}: cannot be loaded as {auto_class}: {reason}") from error
 

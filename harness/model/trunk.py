@@ -21,6 +21,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from harness.errors import ModelError
 from harness.model.batch import MODEL_FAILURES, call_model, evaluating, make_dummy_batch
+from harness.model.memory import raise_shortage
 
 STEM = 0
 
@@ -185,6 +186,7 @@ def _trace(model: nn.Module, base: str, path: str, batch: Mapping[str, torch.Ten
     except _BaseDone:
         return trace
     except MODEL_FAILURES as error:
+        raise_shortage(error)
         raise ModelError(
             f"{type(model).__name__}: cannot be run on a small batch to find its parts: {error}"
         ) from error

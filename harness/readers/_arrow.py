@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError
 from harness.examples import Media, Modality
+from harness.parquet import SizeError, read_parquet
 from harness.readers._columns import Roles, plain_roles
 from harness.readers._media import MEDIA_COLUMNS
 from harness.readers._table import Table
@@ -17,28 +18,19 @@ from harness.spec.words import escape, show
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 20_000_000  # limits from the footer, before anything is read: 30 kB of Parquet can hold terabytes
-BYTES = 16_000_000_000
-
 
 def open_parquet(path: Path, name: str) -> pa.Table:
     """Return a Parquet file's rows; raises `DataError` where there are none or they cannot be read."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise DataError(
             f"{escape(name)}: no such file" if not path.exists() else f"{escape(name)}: is no file"
         )
     try:
-        with pq.ParquetFile(path) as file:
-            groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
-            size = sum(group.total_byte_size for group in groups)
-            if file.metadata.num_rows > ROWS or size > BYTES:
-                raise DataError(
-                    f"{name}: promises {file.metadata.num_rows} rows in {size} bytes; that is too large"
-                )
-            table = file.read()
+        table = read_parquet(path)
+    except SizeError as error:
+        raise DataError(f"{escape(name)}: {error}") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{escape(name)}: is no whole Parquet file: {escape(_first_line(error))}") from None
     if not table.num_rows:

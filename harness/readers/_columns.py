@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -261,13 +262,14 @@ def _note_texts(name: str, inputs: Sequence[Input]) -> list[str]:
 
 
 def _note_twins(name: str, targets: Sequence[Target]) -> list[str]:
-    """Say which labels differ by case or outer blanks only, and which end or begin with a blank."""
+    """Say which labels look alike (case, outer blanks, one letter written in two ways), and which have outer blanks."""
     words = {target for target in targets if isinstance(target, str) and read_number(target) is None}
     twins: dict[str, list[str]] = defaultdict(list)
     for word in sorted(words):
-        twins[word.strip().casefold()].append(word)
+        twins[unicodedata.normalize("NFC", word.strip().casefold())].append(word)
     notes = [
-        f"{name}: the labels {' and '.join(map(show, alike))} differ by case or blanks only and are kept apart"
+        f"{name}: the labels {' and '.join(map(show, alike))} differ by case, blanks or accents that look the same "
+        "only, and are kept apart"
         for alike in twins.values()
         if len(alike) > 1
     ]

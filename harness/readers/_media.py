@@ -72,11 +72,16 @@ def _read_classes(
         raise DataError(f"{name}: holds no file that ends in {', '.join(suffixes)} in a folder of its class")
     other = [path for path in found if path.suffix.lower() not in suffixes]
     notes = [f"{name}: {len(other)} other files are not used: {_list(other)}"] if other else []
-    media = [Media(file=folder / path, name=path.as_posix()) for path in used]
+    refused = {path: reason for path in used if (reason := _refuse_file(folder, str(path)))}
+    kept = [path for path in used if path not in refused]
     table = Table(
         name=name,
-        columns={_MEDIA: media, _CLASS: [path.parts[0] for path in used]},
-        places=[escape(path.as_posix()) for path in used],
+        columns={
+            _MEDIA: [Media(file=folder / path, name=path.as_posix()) for path in kept],
+            _CLASS: [path.parts[0] for path in kept],
+        },
+        places=[escape(path.as_posix()) for path in kept],
+        bad={escape(path.as_posix()): reason for path, reason in refused.items()},
         notes=notes,
     )
     return table, Roles(label=_CLASS, media=_MEDIA)
@@ -84,6 +89,8 @@ def _read_classes(
 
 def _read_metadata(folder: Path, name: str, options: DataOptions) -> tuple[Table, Roles]:
     where = f"{name}/{METADATA}"
+    if reason := _refuse_file(folder, METADATA):
+        raise DataError(f"{escape(where)}: {reason}")
     rows = read_rows(folder / METADATA, where, encoding="utf-8", separator=",")
     column = next((column for column in _FILE if column in rows.columns), None)
     if column is None:
@@ -110,10 +117,12 @@ def _read_metadata(folder: Path, name: str, options: DataOptions) -> tuple[Table
 def _refuse_file(folder: Path, text: str) -> str | None:
     if not text.strip():
         return "names no file"
-    path = (folder / text).resolve()
+    path = Path(os.path.realpath(folder / text))  # Path.resolve raises for links that go round in circles
     if not path.is_relative_to(folder.resolve()):
         return f"{show(text)} is outside the folder"
-    return None if path.is_file() else f"{show(text)}: no such file"
+    if not path.exists():
+        return f"{show(text)}: no such file"
+    return None if path.is_file() else f"{show(text)} is no file"
 
 
 def _walk(folder: Path) -> list[Path]:

@@ -27,12 +27,22 @@ def _check_encoding(name: str) -> str:
 
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 
+BYTES = 1_000_000_000  # of one file, judged before it is read; in memory it takes five times as much
+
 
 def read_bytes(path: Path, name: str) -> bytes:
     """Return a file's bytes; raises `DataError` where there is no such file or nothing in it."""
     if path.is_dir():
         raise DataError(f"{escape(name)}: is a folder, not a file")
+    if path.exists() and not path.is_file():  # a pipe would never end
+        raise DataError(f"{escape(name)}: is no file that can be read again")
     try:
+        size = path.stat().st_size
+        if size > BYTES:
+            raise DataError(
+                f"{escape(name)}: {size / 1e9:.1f} GB, more than {BYTES / 1e9:g} GB of text; "
+                "keep the columns and rows that are learned from, or write them as Parquet"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{escape(name)}: {(error.strerror or str(error)).lower()}") from None

@@ -14,7 +14,7 @@ from harness.examples import Examples, Modality
 from harness.readers._arrow import choose_roles, table_of
 from harness.readers._columns import collect
 from harness.readers._media import audit_of
-from harness.spec.options import DataOptions
+from harness.spec.options import DataOptions, Revision
 from harness.spec.words import escape, show
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ COLUMNS = True
 NEEDS = ("datasets",)
 
 
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95})?")
+# With an owner: `csv`, `imagefolder` and others without one would read what lies in the working directory.
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
 
 
 def _check_id(name: str) -> str:
@@ -44,7 +45,7 @@ class Options(DataOptions):
     """Which of the dataset's configurations; needed where it has several."""
     part: str = "train"
     """Which of the dataset's splits; only this one is used."""
-    revision: str | None = None
+    revision: Revision | None = None
     """A branch, a tag or, for numbers that can be had again, a commit."""
 
 

@@ -11,7 +11,10 @@ from harness.readers._columns import collect, roles_of
 from harness.readers._table import Table
 from harness.readers._text import Encoding, read_text
 from harness.spec.options import DataOptions, SourcePath
-from harness.spec.words import show
+from harness.spec.words import escape, show
+
+CELLS = 200_000_000  # rows times keys: a file of 2 MB whose rows share no key would be a table of 10 billion
+LONGEST = 16_000_000  # characters of one line
 
 MODALITIES: tuple[Modality, ...] = ("text",)
 COLUMNS = True
@@ -57,6 +60,11 @@ def _read_table(text: str, name: str) -> Table:
         except ValueError as error:
             bad[f"line {number}"] = str(error)
     columns = dict.fromkeys(key for row in rows.values() for key in row)
+    if len(columns) * len(rows) > CELLS:
+        raise DataError(
+            f"{escape(name)}: {len(columns)} keys in {len(rows)} rows, more than {CELLS} cells; "
+            "keep the keys that are learned from"
+        )
     return Table(
         name=name,
         columns={key: [row.get(key) for row in rows.values()] for key in columns},
@@ -66,6 +74,8 @@ def _read_table(text: str, name: str) -> Table:
 
 
 def _read_object(line: str) -> dict[str, object]:
+    if len(line) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} characters")
     try:
         found = json.loads(line, object_pairs_hook=_refuse_twins)
     except json.JSONDecodeError as error:

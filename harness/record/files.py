@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,11 @@ def storage_faults(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {fault.strerror or fault}. {_remedy(fault)}") from fault
 
 
+def is_full(fault: StorageError) -> bool:
+    """Say whether it was the disk, not a limit on the size of files, that had no more room."""
+    return isinstance(fault.__cause__, OSError) and fault.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents; one that exists is left as it is."""
     with storage_faults(folder):
@@ -78,10 +84,48 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_strays(folder: Path) -> None:
+    """Raise StorageError where a run folder holds a link that leads out of it, or what is neither file nor folder.
+
+    A run may be somebody else's: its ledger could be a link to a file that we would then cut, its predictions a pipe
+    that never ends. The folder itself may be a link, as its owner likes.
+    """
+    home = os.path.realpath(folder)
+    with storage_faults(folder):
+        strays = list(_find_strays(folder, home))
+    if strays:
+        more = f", and {len(strays) - 1} more like it" if len(strays) > 1 else ""
+        raise StorageError(
+            f"{strays[0]}{more}. Nothing was read or written. Put the file itself there, or do not use this folder."
+        )
+
+
+def _find_strays(folder: Path, home: str) -> Iterator[str]:
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if os.path.commonpath([target, home]) != home:
+                    yield f"{entry.path}: is a link that leads out of the run's folder, to {target}"
+            elif entry.is_dir():
+                yield from _find_strays(Path(entry.path), home)
+            elif not entry.is_file():
+                yield f"{entry.path}: is a {_name_kind(entry.stat(follow_symlinks=False).st_mode)}, not a file"
+
+
+def _name_kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
+
+
 @contextmanager
 def claim_run(folder: Path) -> Iterator[None]:
     """Own a run folder while the context lasts; raise StorageError at once where another process owns it."""
     make_folder(folder)
+    refuse_strays(folder)
     path = folder / CLAIM
     with storage_faults(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

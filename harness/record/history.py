@@ -50,12 +50,19 @@ class History:
 
     trials: Mapping[tuple[str, int], TrialRecord]
     damage: tuple[str, ...] = ()  # for a person: how many lines were lost, which was the last good one
+    # What a kill leaves of the line that it interrupted: nothing is lost, and the results do not speak of it.
+    torn: str = ""
     lost: int = 0  # lines that the ledger had and has no more, damaged ones included
     sessions: tuple[Session, ...] = ()  # of the processes that wrote to the ledger, in their order
     # By study, made when first asked for: looking through all trials for each study would be quadratic.
     _grouped: dict[str, tuple[TrialRecord, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """All that was found at the ledger, for a person who looks after the run."""
+        return (*self.damage, self.torn) if self.torn else self.damage
 
     @property
     def spent_s(self) -> float:

@@ -6,27 +6,29 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from harness.candidate import Candidate
+from harness.credentials import redact
 from harness.errors import StorageError
 from harness.record import lines
-from harness.record.files import make_folder, storage_faults, sync_folder
-from harness.record.history import History, Session, TrialRecord
+from harness.record.faults import write_fault
+from harness.record.files import make_folder, refuse_strays, storage_faults, sync_folder
+from harness.record.history import History, Session
 from harness.record.predictions import (
     list_predictions,
     predictions_name,
     remove_predictions,
     write_predictions,
 )
+from harness.record.reading import Reading, enter, read_lines
 from harness.record.scores import FoldScore, TrialState
 
 LEDGER = "ledger.jsonl"
-Trials = dict[tuple[str, int], TrialRecord]
 
 
 class Ledger:
@@ -40,7 +42,7 @@ class Ledger:
         self,
         folder: Path,
         descriptor: int,
-        reading: _Reading,
+        reading: Reading,
         *,
         clock: Callable[[], float],
         began_s: float | None,
@@ -53,6 +55,7 @@ class Ledger:
         self._sessions = reading.sessions
         self._trials = reading.trials
         self._damage = reading.damage
+        self._torn = reading.torn
         self._next = reading.next_number
         self._end = reading.good_bytes
         self._keys = {
@@ -74,7 +77,7 @@ class Ledger:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
                 sync_folder(folder)
-                reading = _read(path)
+                reading = read_lines(path)
                 os.ftruncate(descriptor, reading.good_bytes)
                 os.fsync(descriptor)
                 return cls(
@@ -105,7 +108,12 @@ class Ledger:
     def history(self) -> History:
         """Return all that the ledger says at this moment."""
         own = () if self._session is None else (self._session,)
-        return History(trials=dict(self._trials), damage=self._damage, sessions=(*self._sessions, *own))
+        return History(
+            trials=dict(self._trials),
+            damage=self._damage,
+            torn=self._torn,
+            sessions=(*self._sessions, *own),
+        )
 
     def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
         """Append that a trial was proposed; a trial that is known stays as it is."""
@@ -113,13 +121,13 @@ class Ledger:
             self._append(lines.Asked(study=study, trial=trial, candidate=candidate))
 
     def record_fold(self, score: FoldScore) -> bool:
-        """Make a fold's predictions durable and then its line; False where the fold is known already.
+        """Make a fold's predictions, or its traceback, durable and then its line; False where the fold is known.
 
         The trial must have been asked: a fold without a candidate would say nothing.
         """
         if score.key in self._keys:
             return False
-        written = self._keep_predictions(score)
+        written = self._keep_files(score)
         candidate = self._trials[score.study, score.trial].candidate
         self._append(lines.Folded(score=written, candidate=candidate))
         self._keys.add(score.key)
@@ -137,16 +145,20 @@ class Ledger:
                 f"{self._folder / LEDGER}: trial {score.trial} of study {score.study} was tested already, and "
                 "what is locked away is opened once. `--reopen-test` opens it for another trial."
             )
-        written = self._keep_predictions(score)
+        written = self._keep_files(score)
         self._append(lines.Tested(score=written))
 
     def record_end(self, study: str, trial: int, state: TrialState, reason: str = "") -> None:
         """Append how a trial ended; what has ended does not end again."""
         if self._trials[study, trial].state == "running":
-            self._append(lines.Ended(study=study, trial=trial, state=state, reason=reason))
+            self._append(lines.Ended(study=study, trial=trial, state=state, reason=redact(reason)))
 
-    def _keep_predictions(self, score: FoldScore) -> FoldScore:
-        """Return a score as its line holds it, its predictions durable in a file of their own."""
+    def _keep_files(self, score: FoldScore) -> FoldScore:
+        """Return a score as its line holds it, without secrets, what is long of it durable in a file of its own."""
+        score = replace(score, error=None if score.error is None else redact(score.error))
+        if score.traceback is not None:
+            write_fault(self._folder, replace(score, traceback=redact(score.traceback)))
+            score = replace(score, traceback=None)
         if score.predictions is None:
             return score
         sha256 = write_predictions(self._folder, score)
@@ -177,7 +189,7 @@ class Ledger:
                 raise
         self._next += 1
         self._end += len(line)
-        _enter(self._trials, event)
+        enter(self._trials, event)
 
     def _retract(self) -> None:
         """Take back half a line and take no more: after a failed fsync nobody knows what the disk holds."""
@@ -190,82 +202,21 @@ class Ledger:
 def read_history(folder: Path) -> History:
     """Return what the ledger in `folder` says, changing nothing: another process may be writing it."""
     path = folder / LEDGER
+    refuse_strays(folder)
     if not path.exists():
         return History(trials={}, damage=(f"{path}: there is no ledger here",))
     with storage_faults(path):
-        reading = _read(path)
-    return History(trials=reading.trials, damage=reading.damage, lost=reading.lost, sessions=reading.sessions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What was found in a ledger's file."""
-
-    trials: Trials
-    sessions: tuple[Session, ...]
-    damage: tuple[str, ...]
-    next_number: int
-    lost: int  # numbers of lines that are missing, or do not verify
-    good_bytes: int  # what remains after an unfinished last line is cut
-
-
-def _read(path: Path) -> _Reading:
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    trials: Trials = {}
-    sessions: list[Session] = []
-    numbers: set[int] = set()
-    bad: list[int] = []
-    for place, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
-        decoded = lines.decode_line(line)
-        if decoded is None:
-            bad.append(place)
-            continue
-        _refuse_newer(path, line)
-        numbers.add(decoded.number)
-        _enter(trials, decoded.event)
-        _enter_session(sessions, decoded)
-    last = max(numbers, default=0)
-    damage = _describe_damage(path, bad, last, last - len(numbers), len(data) - whole)
-    return _Reading(
-        trials=trials,
-        sessions=tuple(sessions),
-        damage=damage,
-        next_number=last + 1,
-        lost=last - len(numbers),
-        good_bytes=whole,
+        reading = read_lines(path)
+    return History(
+        trials=reading.trials,
+        damage=reading.damage,
+        torn=reading.torn,
+        lost=reading.lost,
+        sessions=reading.sessions,
     )
 
 
-def _refuse_newer(path: Path, line: bytes) -> None:
-    if not line.startswith(b'{"v":%d,' % lines.VERSION):
-        raise StorageError(
-            f"{path}: written in version {lines.version_of(line)} of the ledger's format, and this harness "
-            f"reads version {lines.VERSION}. Use the harness that wrote it, or another results folder."
-        )
-
-
-def _describe_damage(path: Path, bad: list[int], last: int, missing: int, torn: int) -> tuple[str, ...]:
-    sentences = []
-    if bad:
-        shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
-        sentences.append(
-            f"{path}: {len(bad)} damaged lines were skipped (line {shown}); the last good line is number "
-            f"{last}. Only what they recorded runs again."
-        )
-    if missing > len(bad):
-        sentences.append(
-            f"{path}: {missing - len(bad)} lines are missing before the last good line, number {last}. "
-            f"Only what they recorded runs again."
-        )
-    if torn:
-        sentences.append(
-            f"{path}: an unfinished last line of {torn} bytes was cut; the last good line is number {last}."
-        )
-    return tuple(sentences)
-
-
-def _compare_with_files(folder: Path, reading: _Reading) -> _Reading:
+def _compare_with_files(folder: Path, reading: Reading) -> Reading:
     """Report predictions that no line names: a kill leaves one at most, more of them are lost lines."""
     scores = [
         fold for record in reading.trials.values() for fold in (*record.folds, *record.reduced, record.test)
@@ -290,47 +241,6 @@ def _begin_session(elapsed_s: float) -> Session:
 
 def _describe_session(session: Session) -> lines.Began:
     return lines.Began(started_at=session.started_at, pid=session.pid, host=session.host)
-
-
-def _enter_session(sessions: list[Session], line: lines.Line) -> None:
-    """Begin a session, or say how long the last one has lasted by now."""
-    if isinstance(line.event, lines.Began):
-        began = line.event
-        sessions.append(Session(started_at=began.started_at, pid=began.pid, host=began.host))
-    if sessions and line.at_s is not None:
-        sessions[-1] = replace(sessions[-1], elapsed_s=line.at_s)
-
-
-def _enter(trials: Trials, event: lines.Event) -> None:
-    """Add one event to the trials; what is there already is never changed or counted twice."""
-    if isinstance(event, lines.Asked):
-        key = (event.study, event.trial)
-        trials.setdefault(key, _begin(event.study, event.trial, event.candidate))
-    if isinstance(event, lines.Folded):
-        score = event.score
-        key = (score.study, score.trial)
-        record = trials.get(key) or _begin(*key, event.candidate)
-        trials[key] = _add_fold(record, score)
-    if isinstance(event, lines.Tested):
-        tested = trials.get((event.score.study, event.score.trial))
-        if tested is not None and (tested.test is None or tested.test.state != "ok"):
-            trials[event.score.study, event.score.trial] = replace(tested, test=event.score)
-    if isinstance(event, lines.Ended):
-        ended = trials.get((event.study, event.trial))
-        if ended is not None and ended.state == "running":
-            trials[event.study, event.trial] = replace(ended, state=event.state, reason=event.reason)
-
-
-def _add_fold(record: TrialRecord, score: FoldScore) -> TrialRecord:
-    if any(fold.key == score.key for fold in (*record.folds, *record.reduced)):
-        return record
-    if score.fraction < 1:
-        return replace(record, reduced=(*record.reduced, score))
-    return replace(record, folds=(*record.folds, score))
-
-
-def _begin(study: str, trial: int, candidate: Candidate | None) -> TrialRecord:
-    return TrialRecord(study=study, trial=trial, candidate=candidate, state="running")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from harness.candidate import Candidate
 from harness.record.scores import FoldScore, TrialState
+from harness.record.typed import check_types
 
 VERSION = 1
 _FLOATS = ("train_score", "valid_score", "train_loss", "valid_loss", "fit_s", "cpu_s")
-_SCORE_FIELDS = frozenset(field.name for field in fields(FoldScore)) - {"predictions"}
+_SCORE_FIELDS = frozenset(field.name for field in fields(FoldScore)) - {"predictions", "traceback"}
 _SEAL = 16  # hex digits of SHA-256: enough against accidents, it is no signature
 _CLOSE = len(',"sum":""}') + _SEAL
 
@@ -95,8 +96,12 @@ def decode_line(line: bytes) -> Line | None:
     start = line[:-_CLOSE] + b"}"
     if line[-_CLOSE:] != f',"sum":"{_seal_bytes(start)}"}}'.encode():
         return None
-    raw = json.loads(start)
-    return Line(number=int(raw["n"]), event=_event(raw), at_s=raw.get("at"))
+    try:
+        raw = json.loads(start)
+        event = _event(raw) if raw["v"] == VERSION else Foreign(kind="of another version")
+        return check_types(Line(number=int(raw["n"]), event=event, at_s=raw.get("at")))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # sealed, but by no harness: the seal is no signature, and a run may be anybody's
 
 
 def version_of(line: bytes) -> int:
@@ -138,15 +143,19 @@ def _body(event: Event) -> dict[str, object]:
 def _event(raw: dict[str, Any]) -> Event:
     kind = raw["event"]
     if kind == "asked":
-        return Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        return check_types(
+            Asked(study=raw["study"], trial=raw["trial"], candidate=_candidate(raw["candidate"]))
+        )
     if kind == "fold":
         return Folded(score=_score(raw), candidate=_candidate(raw["candidate"]))
     if kind == "test":
         return Tested(score=_score(raw))
     if kind == "trial":
-        return Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        return check_types(
+            Ended(study=raw["study"], trial=raw["trial"], state=raw["state"], reason=raw["reason"])
+        )
     if kind == "session":
-        return Began(started_at=raw["started_at"], pid=raw["pid"], host=raw["host"])
+        return check_types(Began(started_at=raw["started_at"], pid=raw["pid"], host=raw["host"]))
     return Foreign(kind=str(kind))
 
 
@@ -159,8 +168,8 @@ def _score_as_json(score: FoldScore) -> dict[str, object]:
 def _score(raw: dict[str, Any]) -> FoldScore:
     values = {name: value for name, value in raw.items() if name in _SCORE_FIELDS}
     values |= {name: _as_float(values[name]) for name in _FLOATS}
-    values["metrics"] = tuple((name, float(value)) for name, value in values["metrics"])
-    return FoldScore(**values)
+    values["metrics"] = tuple((str(name), float(value)) for name, value in values["metrics"])
+    return check_types(FoldScore(**values))
 
 
 def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
@@ -170,7 +179,9 @@ def _candidate_as_json(candidate: Candidate | None) -> dict[str, object] | None:
 def _candidate(raw: dict[str, Any] | None) -> Candidate | None:
     if raw is None:
         return None
-    return Candidate(**(raw | {"extras": tuple((name, value) for name, value in raw["extras"])}))
+    return check_types(
+        Candidate(**(raw | {"extras": tuple((str(name), value) for name, value in raw["extras"])}))
+    )
 
 
 def _as_legal(value: float | None) -> float | str | None:

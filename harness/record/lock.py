@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from harness.errors import StorageError
-from harness.plan import SCHEMA_VERSION, BackboneFacts, Survey, TaskFacts
-from harness.record.files import write_whole
+from harness.plan import SCHEMA_VERSION, Survey
+from harness.record.files import refuse_strays, storage_faults, write_whole
+from harness.spec.words import show
 
 LOCK = "lock.json"
 PACKAGES = (
@@ -70,26 +74,30 @@ def write_lock(folder: Path, lock: Lock) -> None:
 def read_lock(folder: Path) -> Lock:
     """Return the lock of a run; raises `StorageError` where there is none that can be read."""
     content = _load(folder)
-    return Lock(
-        spec_json=json.dumps(content["spec"]),
-        base=Path(content["base"]),
-        survey=_read_survey(content["survey"]),
-    )
+    with _told_as_damage(folder):
+        survey = TypeAdapter(Survey).validate_python(content["survey"])
+        for found, named in ((survey.tasks, "tasks"), (survey.backbones, "backbones")):
+            if lacking := sorted(set(content["spec"][named]) - set(found)):
+                raise ValueError(f"its survey knows nothing of {named}.{show(lacking[0])[1:-1]}")
+        return Lock(spec_json=json.dumps(content["spec"]), base=Path(content["base"]), survey=survey)
 
 
 def read_provenance(folder: Path) -> Provenance:
     """Return what a run's lock says of its making; raises `StorageError` where there is none that can be read."""
     content = _load(folder)
-    tasks, backbones = content["survey"]["tasks"], content["survey"]["backbones"]
-    return Provenance(
-        seed=content["seed"],
-        spec=content["spec_sha256"],
-        data={name: facts["digest"] for name, facts in tasks.items()},
-        folds={name: facts["folds"] for name, facts in tasks.items()},
-        weights={name: facts["digest"] for name, facts in backbones.items()},
-        versions={name: version for name, version in content["versions"].items() if version is not None},
-        machine=content["machine"],
-    )
+    with _told_as_damage(folder):
+        tasks, backbones = content["survey"]["tasks"], content["survey"]["backbones"]
+        return TypeAdapter(Provenance).validate_python(
+            {
+                "seed": content["seed"],
+                "spec": content["spec_sha256"],
+                "data": {name: facts["digest"] for name, facts in tasks.items()},
+                "folds": {name: facts["folds"] for name, facts in tasks.items()},
+                "weights": {name: facts["digest"] for name, facts in backbones.items()},
+                "versions": {name: found for name, found in content["versions"].items() if found is not None},
+                "machine": content["machine"],
+            }
+        )
 
 
 def read_schema(folder: Path) -> int:
@@ -102,36 +110,33 @@ def _load(folder: Path) -> dict[str, Any]:
     content = _parse(folder)
     if content["schema_version"] != SCHEMA_VERSION:
         raise StorageError(
-            f"{folder / LOCK}: was written in schema {content['schema_version']}, this version reads {SCHEMA_VERSION}"
+            f"{folder / LOCK}: was written in schema {show(content['schema_version'])}, "
+            f"this version reads {SCHEMA_VERSION}"
         )
     return content
 
 
 def _parse(folder: Path) -> dict[str, Any]:
     path = folder / LOCK
-    try:
+    refuse_strays(folder)
+    if not path.exists():
+        raise StorageError(f"{folder}: is no run, for it holds no {LOCK}; name a suite under --results")
+    with storage_faults(path), _told_as_damage(folder):
         content: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise StorageError(
-            f"{folder}: is no run, for it holds no {LOCK}; name a suite under --results"
-        ) from None
-    except ValueError as error:
-        raise StorageError(
-            f"{path}: is damaged ({error}); `harness run` with the run's spec mends it"
-        ) from None
+        int(content["schema_version"])
     return content
 
 
-def _read_survey(raw: dict[str, Any]) -> Survey:
-    lists = ("labels", "metrics", "notes")
-
-    def read_task(facts: dict[str, Any]) -> TaskFacts:
-        return TaskFacts(**facts | {key: tuple(facts[key]) for key in lists})
-
-    return Survey(
-        tasks={name: read_task(facts) for name, facts in raw["tasks"].items()},
-        backbones={name: BackboneFacts(**facts) for name, facts in raw["backbones"].items()},
-    )
+@contextmanager
+def _told_as_damage(folder: Path) -> Iterator[None]:
+    """Turn what a lock raises that is not as we write it into a StorageError: a run may be anybody's."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        told = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
+        raise StorageError(
+            f"{folder / LOCK}: is damaged ({told}); `harness run` with the run's spec mends it"
+        ) from None
 
 
 def _version(package: str) -> str | None:

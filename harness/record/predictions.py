@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from harness.errors import StorageError
 from harness.examples import Target
+from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
-from harness.record.scores import FoldScore, Key, Predictions
+from harness.record.scores import FoldScore, Key, Predictions, name_files
 
 FOLDER = "predictions"
 _META = b"harness"
@@ -24,9 +25,7 @@ _META = b"harness"
 
 def predictions_name(key: Key) -> str:
     """Return the name of a fold's file."""
-    study, trial, repeat, fold, fraction = key
-    part = f"-p{fraction!r}" if fraction < 1 else ""
-    return f"{study}-t{trial}-r{repeat}-f{fold}{part}.parquet"
+    return f"{name_files(key)}.parquet"
 
 
 def list_predictions(folder: Path) -> set[str]:
@@ -45,11 +44,16 @@ def remove_predictions(folder: Path, names: Iterable[str]) -> None:
 def write_predictions(folder: Path, score: FoldScore) -> str:
     """Make a fold's predictions durable and return the SHA-256 of their file."""
     assert score.predictions is not None
-    sink = io.BytesIO()
-    pq.write_table(_as_table(score, score.predictions), sink)
-    data = sink.getvalue()
+    data = encode_predictions(score, score.predictions)
     write_whole(folder / FOLDER / predictions_name(score.key), data)
     return hashlib.sha256(data).hexdigest()
+
+
+def encode_predictions(score: FoldScore, predictions: Predictions) -> bytes:
+    """Return a fold's predictions as the bytes of their file."""
+    sink = io.BytesIO()
+    pq.write_table(_as_table(score, predictions), sink)
+    return sink.getvalue()
 
 
 def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predictions:
@@ -66,22 +70,38 @@ def read_predictions(folder: Path, key: Key, sha256: str | None = None) -> Predi
             f"{path}: not the bytes that the ledger recorded. Restore the file from a copy, or remove the "
             f"run's folder and run again."
         )
-    return _as_predictions(pq.read_table(pa.BufferReader(data)))
+    try:
+        return _as_predictions(read_parquet(data))
+    except (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
+        # Its hash may be right: a run may be anybody's.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StorageError(f"{path}: holds no predictions as a run writes them ({reason})") from None
 
 
-def open_reader(folder: Path) -> Callable[[FoldScore], Predictions | None]:
-    """Return what gives a fold's predictions, None where a folder was copied without them.
+class Reader:
+    """Gives the predictions of a run's folds, None where a folder was copied without them.
 
     It raises StorageError for a file that is not the bytes that the ledger recorded.
     """
-    there = list_predictions(folder)
 
-    def read(fold: FoldScore) -> Predictions | None:
-        if fold.predictions_sha256 is None or predictions_name(fold.key) not in there:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._there = list_predictions(folder)
+
+    def __call__(self, fold: FoldScore) -> Predictions | None:
+        """Return a fold's predictions."""
+        if not self.has(fold):
             return None
-        return read_predictions(folder, fold.key, fold.predictions_sha256)
+        return read_predictions(self._folder, fold.key, fold.predictions_sha256)
 
-    return read
+    def has(self, fold: FoldScore) -> bool:
+        """Tell whether a fold has predictions, and their file is there."""
+        return fold.predictions_sha256 is not None and predictions_name(fold.key) in self._there
+
+
+def open_reader(folder: Path) -> Reader:
+    """Return what gives the predictions of a run's folds, of those that are there now."""
+    return Reader(folder)
 
 
 def _as_table(score: FoldScore, predictions: Predictions) -> pa.Table:

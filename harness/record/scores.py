@@ -17,6 +17,13 @@ Key = tuple[str, int, int, int, float]
 """Study, trial, repeat, fold, and fraction of the training part."""
 
 
+def name_files(key: Key) -> str:
+    """Return what a fold's files are called, without their kind."""
+    study, trial, repeat, fold, fraction = key
+    part = f"-p{fraction!r}" if fraction < 1 else ""
+    return f"{study}-t{trial}-r{repeat}-f{fold}{part}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldJob:
     """One fit: a candidate of a study, or a baseline, on one fold of one repeat."""
@@ -104,16 +111,22 @@ class FoldScore:
     metrics: tuple[tuple[str, float], ...] = ()  # every recorded metric on the validation part
     epochs: int | None = None
     steps: int | None = None
+    micro_batch: int | None = None  # examples of one forward pass; None: memory sufficed for the whole batch
+    precision: str | None = None  # what blocks computed in: float32 or bfloat16; None: nothing was tuned
     fit_s: float = 0.0
     cpu_s: float = 0.0
     trainable_parameters: int | None = None
     peak_rss_bytes: int | None = None
+    peak_gpu_bytes: int | None = None  # of tensors, at most at once; None: it did not run on a GPU
     shelf_hit: bool | None = None  # None: this fit does not use the shelf
     frozen_proof: str | None = None  # the hash of what was frozen, equal before and after the fit
     started_at: str = ""  # UTC, ISO 8601
     host: str = ""
     predictions: Predictions | None = None
     predictions_sha256: str | None = None  # of the predictions' file, known once that is durable
+    traceback: str | None = (
+        None  # of a fault that nobody foresaw, a bug in all likelihood; kept in a file of its own
+    )
 
     @property
     def key(self) -> Key:

@@ -69,10 +69,13 @@ FOLD_SCHEMA = pa.schema(
         ("metrics", pa.string()),
         ("epochs", pa.int32()),
         ("steps", pa.int64()),
+        ("micro_batch", pa.int32()),
+        ("precision", pa.string()),
         ("fit_s", pa.float64()),
         ("cpu_s", pa.float64()),
         ("trainable_parameters", pa.int64()),
         ("peak_rss_bytes", pa.int64()),
+        ("peak_gpu_bytes", pa.int64()),
         ("shelf_hit", pa.bool_()),
         ("frozen_proof", pa.string()),
         ("started_at", pa.string()),
@@ -98,7 +101,7 @@ TRIAL_SCHEMA = pa.schema(
     metadata=_META,
 )
 
-_MEASURED = frozenset(field.name for field in fields(FoldScore))
+_MEASURED = tuple(field.name for field in fields(FoldScore) if field.name in FOLD_SCHEMA.names)
 _OWN = frozenset(field.name for field in fields(Candidate))
 
 Row = dict[str, object]
@@ -109,9 +112,12 @@ def write_tables(folder: Path, plan: Plan, history: History) -> None:
 
     Two cells of one content are one study, which stands under the name of the first: no fold has two rows.
     """
-    pairs = list(_in_order(plan, history))
-    folds = [_fold_row(plan, study, record, fold) for study, record in pairs for fold in _by_step(record)]
-    trials = [_trial_row(study, record) for study, record in pairs]
+    folds: list[Row] = []
+    trials: list[Row] = []
+    for study, record in _in_order(plan, history):
+        asked = _describe_asked(study, record)
+        folds += [_fold_row(plan, study, record, fold, asked) for fold in _by_step(record)]
+        trials.append(_trial_row(study, record, asked))
     _write(folder / FOLDS, folds, FOLD_SCHEMA)
     _write(folder / TRIALS, trials, TRIAL_SCHEMA)
 
@@ -133,42 +139,43 @@ def _by_step(record: TrialRecord) -> list[FoldScore]:
     return sorted((*record.folds, *record.reduced), key=lambda fold: (fold.fraction < 1, fold.key))
 
 
-def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore) -> Row:
+def _fold_row(plan: Plan, study: Study, record: TrialRecord, fold: FoldScore, asked: Row) -> Row:
     facts = plan.survey.tasks[study.task]
-    measured = {name: getattr(fold, name) for name in FOLD_SCHEMA.names if name in _MEASURED}
+    measured = {name: getattr(fold, name) for name in _MEASURED}
     return (
         measured
-        | _values(record.candidate)
+        | asked
         | {
             "suite": plan.suite,
             "task": study.task,
             "modality": facts.modality,
             "backbone": study.backbone,
             "arm": study.arm,
-            "candidate": _digest(record),
             "freeze_depth": _depth(record, fold),
-            "blocks": study.blocks,
             "metrics": json.dumps({name: _as_legal(value) for name, value in fold.metrics}),
             "schema_version": SCHEMA_VERSION,
         }
     )
 
 
-def _trial_row(study: Study, record: TrialRecord) -> Row:
+def _trial_row(study: Study, record: TrialRecord, asked: Row) -> Row:
     searched = record.search_folds(study.repeats)
     ok = [fold for fold in _by_step(replace(record, folds=searched, reduced=())) if fold.state == "ok"]
     last = ok[-1] if ok else None
-    return _values(record.candidate) | {
+    return asked | {
         "study": study.id,
         "trial": record.trial,
-        "candidate": _digest(record),
         "state": record.state,
         "pruned_at_fold": _step(study, last) if last and record.state == "pruned" else None,
         "folds": len(ok),
         "mean": mean_score(ok),
         "freeze_depth": _depth(record, last),
-        "blocks": study.blocks,
     }
+
+
+def _describe_asked(study: Study, record: TrialRecord) -> Row:
+    """Return what the rows of a trial and of its folds have in common."""
+    return _values(record.candidate) | {"candidate": _digest(record), "blocks": study.blocks}
 
 
 def _step(study: Study, fold: FoldScore) -> int:

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from harness.credentials import redact
 from harness.report.layout import sanitise
 
 NARROWEST = 30
@@ -125,7 +126,7 @@ def _write(console: Console, text: str) -> None:
 
 def _clean(console: Console, text: str) -> str:
     """Return lines that cannot move the cursor; letters that the stream cannot encode become `?`."""
-    lines = "\n".join(map(sanitise, text.splitlines()))
+    lines = "\n".join(map(sanitise, redact(text).splitlines()))
     return lines.encode(console.encoding, "replace").decode(console.encoding)
 
 

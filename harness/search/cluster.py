@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 import secrets
 import shutil
 import sys
@@ -18,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.credentials import names_secret
 from harness.errors import EnvironmentFault
 
 OBJECT_STORE_BYTES = 100_000_000  # jobs and scores are small; data reach the workers by files
-SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Ray 2.60 prints the deaths of workers on our stdout, log_to_driver=False or not; the first two drop every such line.
 # Its statistics of use go out to the network, and under `uv run` it would rebuild the environment in each worker.
@@ -31,6 +30,8 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+# What workers read was fetched before they start: they ask no hub, and so need no token of one.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 PREFIX = "harness-ray-"
 FRESH_S = 60  # a folder younger than this may not be claimed yet
 
@@ -157,7 +158,9 @@ def _start(folder: Path, cpus: int, threads: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=str(folder),
+            _temp_dir=str(
+                folder / "ray"
+            ),  # Ray 2.60 opens it to everybody; what is around it stays ours alone
         )
 
 
@@ -171,10 +174,10 @@ def _token() -> str:
 def _environment(token: Path, threads: int) -> Iterator[None]:
     """Start Ray's processes with the token, the threads and this process's path, and without its secrets."""
     before = dict(os.environ)
-    hidden = [name for name in before if SECRET.search(name) or name == "RAY_ADDRESS"]
+    hidden = [name for name in before if names_secret(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
-    lent = dict.fromkeys(THREADS, str(threads))
+    lent = dict.fromkeys(THREADS, str(threads)) | OFFLINE
     lent["PYTHONPATH"] = own_path()
     back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
     os.environ |= lent

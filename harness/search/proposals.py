@@ -8,7 +8,6 @@ and carries no number; samplers do not look at failed trials.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import warnings
@@ -26,7 +25,6 @@ from optuna.distributions import (
 from optuna.exceptions import OptunaError
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.candidate import Candidate, Space, build_candidate, count_candidates
@@ -35,6 +33,7 @@ from harness.record import scores
 from harness.record.files import make_folder, storage_faults, write_whole
 from harness.record.history import History, TrialRecord
 from harness.record.means import mean_score, running_means
+from harness.search.journal import Journal
 from harness.search.points import check_grids, drawn_values, hash_words, is_drawn, walk_points
 from harness.spec.models import Search
 from harness.spec.ranges import Choice, Scalar, Span
@@ -82,9 +81,6 @@ class Proposals:
         path = (folder / FOLDER / f"{study.id}.journal").absolute()
         make_folder(path.parent)
         wanted = {record.trial: _as_optuna(study, record) for record in history.of(study.id)}
-        with storage_faults(path):
-            # The claim on the run says that nobody holds this lock; Optuna would wait 30 s for it.
-            Path(f"{path}.lock").unlink(missing_ok=True)
         storage = _load(path, study.id)
         if storage is None or not _agree(optuna.load_study(study_name=study.id, storage=storage), wanted):
             write_whole(path, _journal_of(study, wanted.values()))
@@ -214,19 +210,6 @@ class _Given(BaseSampler):
         return self._point[param_name]
 
 
-class _Lines(BaseJournalBackend):
-    """A journal in memory: a rebuilt one is written whole, not line by line with an fsync each."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        return map(json.loads, self.lines[log_number_from:])
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        self.lines += [json.dumps(log, separators=(",", ":")) for log in logs]
-
-
 def _tpe(startup: int, seed: int) -> TPESampler:
     """Return Optuna's TPE with every argument given: its defaults change between versions."""
     with warnings.catch_warnings():
@@ -323,11 +306,8 @@ def _load(path: Path, name: str) -> JournalStorage | None:
     if not path.exists():
         return None
     with storage_faults(path):
-        data = path.read_bytes()
-        if not data.endswith(b"\n"):
-            write_whole(path, data[: data.rfind(b"\n") + 1])
         try:
-            storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+            storage = JournalStorage(Journal.open(path))  # type: ignore[arg-type]  # by its two methods
             storage.get_study_id_from_name(name)
         except _UNREADABLE:
             return None
@@ -335,9 +315,9 @@ def _load(path: Path, name: str) -> JournalStorage | None:
 
 
 def _journal_of(study: Study, trials: Iterable[FrozenTrial]) -> bytes:
-    backend = _Lines()
+    journal = Journal()
     rebuilt = optuna.create_study(
-        storage=JournalStorage(backend),
+        storage=JournalStorage(journal),  # type: ignore[arg-type]  # by its two methods
         study_name=study.id,
         direction="maximize" if study.higher_is_better else "minimize",
     )
@@ -345,4 +325,4 @@ def _journal_of(study: Study, trials: Iterable[FrozenTrial]) -> bytes:
         rebuilt.set_user_attr(name, getattr(study, name))
     for trial in trials:
         rebuilt.add_trial(trial)
-    return "".join(f"{line}\n" for line in backend.lines).encode()
+    return journal.as_bytes()

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.credentials import names_secret
 from harness.errors import EnvironmentFault, HarnessError
 from harness.record.scores import FoldJob, FoldScore
 from harness.search.cluster import (
-    SECRET,
     THREADS,
     Cluster,
     count_places,
@@ -309,7 +309,7 @@ def _declare_actor(claim: Claim) -> Any:
             self, open_scorer: Callable[[], Scorer], threads: int, working_directory: str | None
         ) -> None:
             # A joined cluster's nodes were started by others, with an environment of their own.
-            for name in [name for name in os.environ if SECRET.search(name) and not name.startswith("RAY_")]:
+            for name in [name for name in os.environ if names_secret(name) and not name.startswith("RAY_")]:
                 del os.environ[name]
             os.environ |= dict.fromkeys(THREADS, str(threads))
             if working_directory is not None:

@@ -49,6 +49,16 @@ def check_spec(spec: Spec, checkpoints: Sequence[str] | None) -> tuple[Problem, 
 
 def check_paths(spec: Spec, *, base: FilePath, allowed: Sequence[FilePath]) -> tuple[Problem, ...]:
     """Return every path of a spec that leads out of its folder `base` and of the folders `allowed`."""
+    roots = (base, *allowed)
+    return tuple(
+        problem
+        for path, text in list_paths(spec, base=base)
+        for problem in _check_path(path, text, base, roots)
+    )
+
+
+def list_paths(spec: Spec, *, base: FilePath) -> list[tuple[Path, str]]:
+    """Return the keys of a spec in the folder `base` that name files or folders, each with what it names."""
     named: list[tuple[Path, str]] = []
     for name, task in spec.tasks.items():
         for key, field in type(task.data).model_fields.items():
@@ -57,12 +67,12 @@ def check_paths(spec: Spec, *, base: FilePath, allowed: Sequence[FilePath]) -> t
     for name, backbone in spec.backbones.items():
         if is_folder(backbone.model, base):
             named.append((("backbones", name, "model"), backbone.model))
-    return tuple(problem for path, text in named for problem in _check_path(path, text, base, allowed))
+    return named
 
 
-def _check_path(path: Path, text: str, base: FilePath, allowed: Sequence[FilePath]) -> Iterator[Problem]:
+def _check_path(path: Path, text: str, base: FilePath, roots: Sequence[FilePath]) -> Iterator[Problem]:
     try:
-        resolve_path(text, base=base, allowed=allowed, key=dotted(path))
+        resolve_path(text, base=base, roots=roots, key=dotted(path))
     except SpecError as error:
         yield Problem(path, str(error))
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.credentials import find_credentials, redact
 from harness.errors import Fault, SpecError
 from harness.spec.check import check_paths, check_spec
 from harness.spec.messages import describe, place_of
 from harness.spec.models import Spec, spec_model
 from harness.spec.overrides import apply
-from harness.spec.source import Source, parse
-from harness.spec.words import show
+from harness.spec.source import SIZE, Source, parse
+from harness.spec.words import escape, show
+
+_INSTEAD = "leave it out, and give hubs their token by HF_TOKEN"
 
 
 def load_spec(
@@ -31,7 +34,9 @@ def load_spec(
     Raises `SpecError` with every fault at its line.
     """
     file = Path(path)
-    source = parse(_read(file), os.fspath(path))
+    data = _read(file)
+    _refuse_credentials(data, os.fspath(path), overrides)
+    source = parse(data, os.fspath(path))
     for override in overrides:
         apply(override, source)
     spec, faults = _validate(source)
@@ -46,9 +51,34 @@ def load_spec(
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(SIZE + 1)  # one byte more than may be is enough to know
     except OSError as error:
         raise SpecError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _refuse_credentials(data: bytes, file: str, overrides: Sequence[str]) -> None:
+    """Raise `SpecError` for every credential: a spec is kept with its results, which are handed on."""
+    text = data.decode("utf-8", "replace")
+    faults = [
+        Fault(
+            file=file,
+            line=text.count("\n", 0, at) + 1,
+            column=at - text.rfind("\n", 0, at),
+            message=f"holds {what}, and a spec is kept with its results: {_INSTEAD}",
+        )
+        for at, what in find_credentials(text)
+    ]
+    faults += [
+        Fault(
+            file=f"--set {escape(redact(override))}",
+            message=f"holds {what}, and what is set is kept with the results: {_INSTEAD}",
+        )
+        for override in overrides
+        for _, what in find_credentials(override)
+    ]
+    if faults:
+        raise SpecError(sorted(faults, key=lambda fault: (not fault.line, fault.line, fault.column)))
 
 
 def _validate(source: Source) -> tuple[Spec | None, list[Fault]]:

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from harness import plugins
 from harness.spec.choose import method_of, reader_of, task_type_of
-from harness.spec.options import ArmOptions, Keys, Protocol, TaskOptions
+from harness.spec.options import REVISION, ArmOptions, Keys, Protocol, Revision, TaskOptions
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -18,6 +18,7 @@ HOST_PORT = r"^[A-Za-z0-9._-]+:\d{1,5}$"
 PATTERNS = {
     SLUG: "small letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit",
     TIME_OF_DAY: "a time of day such as '07:00'",
+    REVISION: "a branch, a tag or a commit",
     HOST_PORT: "local, auto, or a cluster's address such as '10.0.0.5:6379'",
 }
 """What the patterns of keys and values ask for, in words."""
@@ -35,7 +36,7 @@ class Backbone(Keys):
 
     model: str
     """`asset:NAME`, a folder, or a hub id."""
-    revision: str | None = None
+    revision: Revision | None = None
     """The hub revision: a branch, a tag or a commit."""
     pooling: Literal["mean", "cls", "model"] = "mean"
     """How the baselines turn a sequence of vectors into one: the mean over unmasked positions, the first, or

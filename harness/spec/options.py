@@ -19,6 +19,8 @@ class Keys(BaseModel):
 
 FILES = "files"  # marks a key whose value is a path; it must stay under the spec's folder
 SourcePath = Annotated[str, FILES]
+REVISION = r"^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*$"  # hubs make paths of it: no `..`, and no `/` at its start
+Revision = Annotated[str, Field(pattern=REVISION, max_length=200)]
 Words = Annotated[tuple[str, ...], Strict(False)]  # a YAML list; its words stay strict
 
 

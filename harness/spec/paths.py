@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,18 +10,21 @@ from harness.errors import SpecError
 from harness.spec.words import show
 
 
-def resolve_path(text: str, *, base: Path, allowed: Sequence[Path] = (), key: str) -> Path:
-    """Return the file or folder that a spec in the folder `base` names; raises `SpecError` where it may not.
+def resolve_path(
+    text: str, *, base: Path, roots: Sequence[Path], key: str, home: str = "the spec's folder"
+) -> Path:
+    """Return what a spec in the folder `base` names below one of the `roots`; raises `SpecError` for all else.
 
-    Links are followed first, so that a link inside the folder does not lead out of it unseen.
+    Links are followed first, so that a link inside a folder does not lead out of it unseen. `home` is how the
+    message calls the first of the roots.
     """
     if not text or "\0" in text:
         raise SpecError(f"{key} must be the path of a file or a folder (got {show(text)})")
-    path = (base / text).resolve()
-    if any(path.is_relative_to(folder.resolve()) for folder in (base, *allowed)):
+    path = Path(os.path.realpath(base / text))  # Path.resolve raises for links that go round in circles
+    if any(path.is_relative_to(folder.resolve()) for folder in roots):
         return path
     folder = path if path.is_dir() else path.parent
-    raise SpecError(f"{key}: {show(text)} is outside the spec's folder; allow it with --allow-path {folder}")
+    raise SpecError(f"{key}: {show(text)} is outside {home}; allow it with --allow-path {folder}")
 
 
 def is_folder(model: str, base: Path) -> bool:

@@ -43,3 +43,49 @@ def test_a_forced_stop_writes_nothing_into_a_log() -> None:
     command = [sys.executable, "-c", STOPPED.format(signals=("SIGTERM",))]
     ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (143, b"")
+
+
+def test_a_terminal_that_closes_ends_nothing_and_is_noted() -> None:
+    code = """
+import os, signal, subprocess, sys
+from harness.cli.progress import Interrupts
+with Interrupts(print) as interrupts:
+    os.kill(os.getpid(), signal.SIGHUP)
+    child = subprocess.Popen([sys.executable, "-c", "import signal; print(signal.getsignal(1) == signal.SIG_IGN)"])
+    assert child.wait() == 0
+    interrupts.listen(lambda: "", lambda kind, text: print(kind, text))
+    os.kill(os.getpid(), signal.SIGHUP)
+print("the end")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ended.stdout.splitlines() == [
+        "True",
+        "signal SIGHUP: the terminal has gone, the run goes on",
+        "the end",
+    ]
+
+
+def test_the_first_ctrl_c_says_how_long_and_both_are_noted() -> None:
+    code = """
+import os, signal
+from harness.cli.progress import Interrupts
+with Interrupts(lambda text: print("said", text, flush=True)) as interrupts:
+    interrupts.listen(lambda: " (2 folds, about 40 s)", lambda kind, text: print(kind, text, flush=True))
+    os.kill(os.getpid(), signal.SIGINT)
+    assert interrupts.asked()
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    told = (
+        "finishing the folds that run (2 folds, about 40 s); Ctrl-C again ends at once and loses only these"
+    )
+    assert ended.returncode == 130
+    assert ended.stdout.splitlines() == [
+        f"signal Ctrl-C: {told}",
+        f"said {told}",
+        "forced SIGINT: the folds that ran will run again",
+    ]

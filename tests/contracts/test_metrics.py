@@ -113,3 +113,30 @@ def test_float32_predictions_score_as_float64_ones_do(metric: ModuleType) -> Non
     narrow, weights = predictions.astype(np.float32), np.ones(len(targets))
     expected = metric.score(narrow.astype(np.float64), targets, weights)
     assert metric.score(narrow, targets, weights) == pytest.approx(expected, rel=1e-6)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    name=st.sampled_from(METRICS),
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(2, 40),
+    whole=st.booleans(),
+    shift=st.sampled_from([0.0, 1.0, 1e6]),
+)
+def test_many_bags_at_once_score_as_each_does(
+    name: str, seed: int, rows: int, whole: bool, shift: float
+) -> None:
+    metric = plugins.find("metrics", name)
+    predictions, targets = draw_rows(metric, seed, rows=rows)
+    if metric.TARGETS == "values":
+        predictions = predictions + shift
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(0, 3, size=(12, rows)) * (1.0 if whole else rng.random(rows))
+    weights[0], weights[1] = 0, 1
+    found = metric.score_bags(predictions, targets, weights)
+    exact = np.array([metric.score(predictions, targets, each) for each in weights])
+    told = np.isfinite(found)  # what is not is scored again, one by one
+    assert found[told] == pytest.approx(exact[told], rel=1e-9, abs=1e-9)
+    assert not told[np.isnan(exact)].any()
+    if not shift:  # or nothing would be spared
+        assert (told == ~np.isnan(exact)).mean() > 0.8

@@ -53,7 +53,8 @@ def test_twins_among_labels_are_noted_and_kept_apart(tmp_path: Path) -> None:
     examples = examples_of(tmp_path, 'text,label\na,pos\nb,Pos\nc,"pos "\nd," neg"\ne,1\nf,"1 "\n')
     assert set(examples.targets) == {"pos", "Pos", "pos ", " neg", "1", "1 "}
     assert examples.notes == (
-        "a.csv: the labels 'Pos' and 'pos' and 'pos ' differ by case or blanks only and are kept apart",
+        "a.csv: the labels 'Pos' and 'pos' and 'pos ' differ by case, blanks or accents that look the same only, "
+        "and are kept apart",
         "a.csv: the label ' neg' begins or ends with a blank",
     )
 

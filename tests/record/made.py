@@ -24,6 +24,7 @@ def make_fold(fold: int = 0, *, trial: int = 0, study: str = "s", **changes: obj
         "state": "ok", "freeze_depth": 2, "blocks": 4, "seed": 2**63 + 5, "n_train": 80, "metric": "auc",
         "train_score": 0.1 + 0.2, "valid_score": 0.7, "train_loss": float("inf"), "valid_loss": -float("inf"),
         "metrics": (("auc", 0.7), ("log-loss", float("inf"))), "epochs": 3, "steps": 9, "fit_s": 1.5,
+        "micro_batch": 8, "precision": "bfloat16", "peak_gpu_bytes": 2**34,
         "cpu_s": 2.5, "trainable_parameters": 77, "peak_rss_bytes": 2**33, "shelf_hit": True,
         "frozen_proof": "abc", "started_at": "2026-01-01T00:00:00+00:00", "host": "here",
     }  # fmt: skip

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from harness.errors import StorageError
-from harness.record.files import claim_run, write_whole
+from harness.record.files import CLAIM, Owner, claim_run, find_owner, read_last_owner, write_whole
 
 ROOT = Path(__file__).parents[2]
 HOLD = "import sys; from pathlib import Path; from harness.record.files import claim_run\n"
@@ -82,3 +86,31 @@ def test_a_loop_of_links_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to(tmp_path / "run")
     with pytest.raises(StorageError), claim_run(tmp_path / "run"):
         pass
+
+
+def test_who_works_on_a_run_is_known_while_it_does(tmp_path: Path) -> None:
+    assert find_owner(tmp_path) is None
+    with claim_run(tmp_path):
+        owner = find_owner(tmp_path)
+        assert owner is not None
+        assert owner.pid == os.getpid()
+        assert datetime.fromisoformat(owner.since).tzinfo is not None
+    assert find_owner(tmp_path) is None
+    assert read_last_owner(tmp_path) == owner
+
+
+def test_a_claim_that_is_not_signed_yet_has_an_owner(tmp_path: Path) -> None:
+    with (tmp_path / CLAIM).open("w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        assert find_owner(tmp_path) == Owner()
+
+
+def test_a_run_is_claimed_while_somebody_looks_who_works_on_it(tmp_path: Path) -> None:
+    (tmp_path / CLAIM).touch()
+    looking = os.open(tmp_path / CLAIM, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    timer = threading.Timer(0.08, os.close, [looking])
+    timer.start()
+    with claim_run(tmp_path):
+        pass
+    timer.join()

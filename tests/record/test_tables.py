@@ -61,10 +61,13 @@ FOLD_COLUMNS = [
     "metrics",
     "epochs",
     "steps",
+    "micro_batch",
+    "precision",
     "fit_s",
     "cpu_s",
     "trainable_parameters",
     "peak_rss_bytes",
+    "peak_gpu_bytes",
     "shelf_hit",
     "frozen_proof",
     "started_at",
@@ -155,6 +158,7 @@ def test_a_row_says_what_the_ledger_says(tmp_path: Path) -> None:
     assert json.loads(first["metrics"]) == {"auc": 0.7, "log-loss": None}
     assert (first["outer_fold"], first["fraction"], first["schema_version"]) == (None, 1.0, 1)
     assert rows[4]["error"] == "big"
+    assert (first["micro_batch"], first["precision"], first["peak_gpu_bytes"]) == (8, "bfloat16", 2**34)
     assert rows[0]["candidate"] is rows[0]["freeze_depth"] is rows[0]["head_lr"] is None
 
 

@@ -199,15 +199,6 @@ def test_a_journal_torn_at_any_byte_of_its_last_line_opens(tmp_path: Path) -> No
         assert [trial.state.name for trial in load_plainly(tmp_path, study).trials] == ["COMPLETE"] * 2
 
 
-def test_a_lock_that_a_kill_left_does_not_hold_the_next_process_up(tmp_path: Path) -> None:
-    study = make_study()
-    list(ask_all(open_new(tmp_path, study)))
-    Path(f"{journal(tmp_path, study)}.lock").touch()
-    began = time.monotonic()
-    open_new(tmp_path, study).ask()
-    assert time.monotonic() - began < 5
-
-
 def test_trials_that_were_running_are_adopted(tmp_path: Path) -> None:
     study = make_study(trials=3)
     number, candidate = next(ask_all(open_new(tmp_path, study)))

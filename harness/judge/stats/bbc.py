@@ -10,9 +10,11 @@ import numpy as np
 
 from harness.judge.stats.paired import Interval
 from harness.judge.stats.ranks import round_noise
+from harness.judge.stats.screen import Rough, screen_bags
 
 NOISE = 1e-12  # of a score: less is rounding
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+Scored = tuple[np.ndarray, np.ndarray, np.ndarray]  # of a bag: scores (trials,), weights inside and outside
 Bags = int | Sequence[Sequence[int] | np.ndarray]
 
 
@@ -62,7 +64,8 @@ def bbc_cv(
     def score(weights: np.ndarray, trials: slice) -> np.ndarray:
         return np.asarray(weights @ table[:, trials] / weights.sum())
 
-    return _estimate(score, _draw_bags(len(table), bags, groups, seed), rows=len(table), direction=1)
+    scored = _score_all(score, _draw_bags(len(table), bags, groups, seed))
+    return _estimate(score, scored, rows=len(table), direction=1)
 
 
 def bbc_cv_metric(
@@ -74,11 +77,13 @@ def bbc_cv_metric(
     bags: Bags = 500,
     groups: Sequence[object] | np.ndarray | None = None,
     seed: int = 0,
+    rough: Rough | None = None,
 ) -> BBC:
     """Return the same for a metric that is no mean over examples, such as macro-F1: it is computed anew on each bag.
 
     `predictions` has one array, examples first, for each trial; `metric(predictions, targets, weights)` takes integer
-    row weights. A trial whose metric is undefined in a bag is not chosen there; a bag without any is skipped.
+    row weights. A trial whose metric is undefined in a bag is not chosen there; a bag without any is skipped. `rough`
+    gives the metric for many bags at once, to 1e-9; it only spares computing it where it could not be the best.
     """
     truth = np.asarray(targets)
     if not len(predictions) or any(len(trial) != len(truth) for trial in predictions):
@@ -87,8 +92,18 @@ def bbc_cv_metric(
     def score(weights: np.ndarray, trials: slice) -> np.ndarray:
         return np.array([metric(trial, truth, weights) for trial in predictions[trials]])
 
-    drawn = _draw_bags(len(truth), bags, groups, seed)
-    return _estimate(score, drawn, rows=len(truth), direction=1 if higher_is_better else -1)
+    drawn, direction = _draw_bags(len(truth), bags, groups, seed), 1 if higher_is_better else -1
+    if rough is None or len(predictions) == 1:
+        return _estimate(score, _score_all(score, drawn), rows=len(truth), direction=direction)
+    scored = screen_bags(
+        predictions,
+        lambda trial, weights: metric(predictions[trial], truth, weights),
+        lambda trial, weights: rough(trial, truth, weights),
+        drawn,
+        rows=len(truth),
+        direction=direction,
+    )
+    return _estimate(score, scored, rows=len(truth), direction=direction)
 
 
 def bootstrap_metric(
@@ -185,17 +200,24 @@ def subtract_bags(first: np.ndarray, second: np.ndarray) -> Difference:
     )
 
 
+def _score_all(
+    score: Callable[[np.ndarray, slice], np.ndarray], bags: Iterator[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[Scored]:
+    """Yield each bag's scores of all trials with its weights; none where no example is outside."""
+    for inside, outside in bags:
+        yield score(inside, slice(None)) if outside.any() else np.zeros(0), inside, outside
+
+
 def _estimate(
     score: Callable[[np.ndarray, slice], np.ndarray],  # of some trials, on weighted examples
-    bags: Iterator[tuple[np.ndarray, np.ndarray]],
+    bags: Iterator[Scored],
     *,
     rows: int,
     direction: int,
 ) -> BBC:
-    every = slice(None)
-    whole = score(np.ones(rows, dtype=np.int64), every)
+    whole = score(np.ones(rows, dtype=np.int64), slice(None))
     chosen = _choose(whole, direction)
-    answers = [_score_bag(score, direction, inside, outside) for inside, outside in bags]
+    answers = [_score_bag(score, direction, scores, outside) for scores, _, outside in bags]
     picked, inner, outer = map(np.array, zip(*answers, strict=True)) if answers else (np.zeros(0),) * 3
     found, interval = outer[np.isfinite(outer)], summarise_bags(outer)
     return BBC(
@@ -211,13 +233,10 @@ def _estimate(
 
 
 def _score_bag(
-    score: Callable[[np.ndarray, slice], np.ndarray], direction: int, inside: np.ndarray, outside: np.ndarray
+    score: Callable[[np.ndarray, slice], np.ndarray], direction: int, scores: np.ndarray, outside: np.ndarray
 ) -> tuple[int, float, float]:
     """Return which trial is best inside a bag, its score there and its score outside."""
-    if not outside.any():
-        return -1, math.nan, math.nan
-    scores = score(inside, slice(None))
-    best = _choose(scores, direction)
+    best = _choose(scores, direction) if outside.any() else None
     if best is None:
         return -1, math.nan, math.nan
     return best, float(scores[best]), float(score(outside, slice(best, best + 1))[0])
