@@ -15,7 +15,7 @@ from harness.record.history import History
 from harness.record.log import write_log
 from harness.record.scores import FoldScore
 from harness.record.troubles import tell_repeat
-from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded
+from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded, WorkerLost
 
 REMIND_S = 600.0  # how often it is written how far the run is
 Ended = Literal["complete", "deadline", "stopped"]
@@ -66,6 +66,8 @@ class Logbook:
             write_log(self._folder, "trial", f"{place}: failed: {event.reason}")
         if isinstance(event, StudyStopped):
             write_log(self._folder, "study", f"{self._name(event.study)}: {event.cause}")
+        if isinstance(event, WorkerLost):
+            write_log(self._folder, "worker", event.cause)
         if isinstance(event, Expected) and self._clock() >= self._reminded_s + REMIND_S:
             self._reminded_s = self._clock()
             write_log(self._folder, "progress", f"{self._tell_counts()}; {event.remaining_s:.0f} s left")

@@ -168,7 +168,7 @@ def _search(
         workers=count_workers(spec.compute, pending),
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pool = open_pool(spec.compute, source, pending, insecure=insecure)
+    pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
         outcome = drive(
             plan.studies,

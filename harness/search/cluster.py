@@ -63,9 +63,15 @@ def start_cluster(*, cpus: int, threads: int = 1) -> Cluster:
     try:
         _sweep()
         _start(cluster.folder, cpus, threads)
-    except BaseException:
+    except BaseException as fault:
         cluster.close()
-        raise
+        if type(fault) is not Exception:
+            raise
+        # Ray 2.60 says by a bare one that its processes were not up in 30 s.
+        raise EnvironmentFault(
+            f"Ray does not start on this machine ({str(fault).strip().splitlines()[0]}): look at its load, memory and "
+            "disk; with --workers 1 a run needs no Ray"
+        ) from fault
     return cluster
 
 

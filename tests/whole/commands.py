@@ -124,8 +124,8 @@ class Command:
         return {pid: line for pid, line in self.left().items() if not line.startswith(AGENTS)}
 
 
-def start_command(folder: Path, workers: int, *flags: str) -> Command:
-    """Start `harness run` on the spec in a folder, with its caches and results there."""
+def start_command(folder: Path, workers: int | None, *flags: str) -> Command:
+    """Start `harness run` on the spec in a folder, with its caches and results there; None: as many as it takes."""
     with (folder / "said.txt").open("a") as said:
         process = subprocess.Popen(
             [*_line(workers), *flags],
@@ -166,9 +166,9 @@ def run_harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-def _line(workers: int) -> list[str]:
-    run = ["run", "small.yaml", "--workers", str(workers), "--offline"]
-    return [sys.executable, "-P", "-c", HARNESS, *run]
+def _line(workers: int | None) -> list[str]:
+    given = [] if workers is None else ["--workers", str(workers)]
+    return [sys.executable, "-P", "-c", HARNESS, "run", "small.yaml", *given, "--offline"]
 
 
 def _environment(folder: Path) -> dict[str, str]:
