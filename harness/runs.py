@@ -136,5 +136,5 @@ def open_memory(folder: Path) -> Memory:
 
 def keep_memory(folder: Path, memory: Memory) -> None:
     """Keep in a run's folder what its judgement used, where that is not what lies there."""
-    if memory.used.keys() != read_remembered(folder).keys():
+    if memory.has_changed:
         write_remembered(folder, memory.used)

@@ -97,6 +97,7 @@ def run_suite(
         write_lock(folder, Lock(spec_json=source.spec_json, base=base, survey=survey))
         with Ledger.open(folder, began_s=began_s) as ledger:
             found = ledger.history()
+            ledger.reopen(plan.studies)
             logbook = Logbook(folder, plan, found)
             with _explaining_full(folder, plan, ledger, source.cache):
                 outcome = _search(

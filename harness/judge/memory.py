@@ -40,9 +40,15 @@ class Memory:
         *,
         has: Callable[[FoldScore], bool] = lambda fold: False,
     ) -> None:
-        self._known = dict(known or {})
+        self._before = dict(known or {})
+        self._known = dict(self._before)
         self._has = has
         self.used: dict[str, np.ndarray] = {}  # what was recalled or given, and is worth keeping
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether what was used is not what was known before."""
+        return self.used.keys() != self._before.keys()
 
     def recall(self, key: str, folds: Sequence[FoldScore]) -> np.ndarray | None:
         """Return the numbers kept under a key, None where there are none or predictions of a fold are gone."""

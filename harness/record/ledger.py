@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Self
 from harness.candidate import Candidate
 from harness.credentials import redact
 from harness.errors import StorageError
+from harness.plan import Study
 from harness.record import lines
 from harness.record.faults import write_fault
 from harness.record.files import make_folder, refuse_strays, storage_faults, sync_folder
@@ -114,6 +115,16 @@ class Ledger:
             torn=self._torn,
             sessions=(*self._sessions, *own),
         )
+
+    def reopen(self, studies: Iterable[Study]) -> None:
+        """Take up again the trials that are complete and lack folds, for the lines of these were lost."""
+        needed = {study.id: study for study in studies}
+        for key, record in list(self._trials.items()):
+            study = needed.get(record.study)
+            if study is None or record.state != "complete":
+                continue
+            if len(record.search_folds(study.repeats)) < study.repeats * study.folds:
+                self._trials[key] = replace(record, state="running", reason="")
 
     def record_asked(self, study: str, trial: int, candidate: Candidate | None) -> None:
         """Append that a trial was proposed; a trial that is known stays as it is."""

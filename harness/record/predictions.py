@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,7 +32,11 @@ def predictions_name(key: Key) -> str:
 def list_predictions(folder: Path) -> set[str]:
     """Return the names of the files of predictions in a run folder."""
     with storage_faults(folder / FOLDER):
-        return {path.name for path in (folder / FOLDER).glob("[!.]*.parquet")}
+        if not (folder / FOLDER).is_dir():
+            return set()
+        with os.scandir(folder / FOLDER) as entries:  # thousands: no Path for each
+            names = [entry.name for entry in entries]
+    return {name for name in names if name.endswith(".parquet") and not name.startswith(".")}
 
 
 def remove_predictions(folder: Path, names: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.parquet import read_parquet
 from harness.record.files import write_whole
 
 REMEMBERED = "bags.parquet"
@@ -20,18 +21,16 @@ SCHEMA = pa.schema([("key", pa.string()), ("sum", pa.string()), ("numbers", pa.l
 def read_remembered(folder: Path) -> Mapping[str, np.ndarray]:
     """Return what was kept, by key; a row that does not verify, or a file that cannot be read, is as if not there."""
     try:
-        data = (folder / REMEMBERED).read_bytes()
-        columns = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-        found = {
-            key: (total, np.asarray(numbers.values))
-            for key, total, numbers in zip(*(columns.column(name) for name in SCHEMA.names), strict=True)
-        }
-    except (OSError, ValueError, LookupError):  # an ArrowInvalid is a ValueError; it is computed again
-        return {}
-    # Flipped bits in Parquet load silently.
-    return {
-        str(key): numbers for key, (total, numbers) in found.items() if str(total) == _sum(str(key), numbers)
-    }
+        columns = read_parquet((folder / REMEMBERED).read_bytes())
+        keys, sums = (columns.column(name).to_pylist() for name in ("key", "sum"))
+        lists = columns.column("numbers").combine_chunks()
+        ends = lists.offsets.to_numpy()
+        rows = np.split(lists.values.to_numpy(), ends[1:-1] - ends[0])
+        found = zip(keys, sums, rows, strict=True)
+        # Flipped bits in Parquet load silently.
+        return {str(key): row for key, total, row in found if total == _sum(str(key), row)}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}  # an ArrowInvalid is a ValueError; it is computed again
 
 
 def write_remembered(folder: Path, kept: Mapping[str, np.ndarray]) -> None:

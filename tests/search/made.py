@@ -126,6 +126,7 @@ def run_plan(
 ) -> tuple[Outcome, History]:
     """Run a plan as the composition root does, in this process unless a pool is given."""
     with claim_run(folder), Ledger.open(folder) as ledger:
+        ledger.reopen(plan.studies)
         history = ledger.history()
         outcome = drive(
             plan.studies,

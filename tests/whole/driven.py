@@ -1,7 +1,8 @@
-"""A suite driven by Ray workers, as a command that tests can kill: `driven.py FOLDER [WORKERS]`.
+"""A suite driven by Ray workers, as a command that tests can kill: `driven.py FOLDER deadly|batches`.
 
 Folds take a moment, and say in FOLDER/starts.txt who began them when. A fold of trial 2 in the arm `deadly` ends its
-worker, always.
+worker, always. `batches` has no such arm, and its trials go from fold to fold together: its tables are the same
+whoever finishes first.
 """
 
 from __future__ import annotations
@@ -44,16 +45,28 @@ def open_scorer(folder: Path) -> Callable[[FoldJob], FoldScore]:
     return partial(note_and_score, folder)
 
 
-def main(folder: Path, workers: int) -> None:
+DEADLY = make_plan(
+    make_study("majority", folds=3),
+    make_study("depth", trials=5, folds=3),
+    make_study("deadly", trials=5, folds=3, task="news"),
+)
+BATCHES = make_plan(
+    make_study("majority", folds=3),
+    make_study("depth", trials=6, folds=3),
+    make_study("full", trials=6, folds=3, task="news"),
+)
+SUITES = {
+    "deadly": (DEADLY, Search(trials=5, startup=2, pruner="none")),
+    "batches": (BATCHES, Search(trials=6, startup=2, pruner="median", batch=3)),
+}
+
+
+def main(folder: Path, suite: str, workers: int) -> None:
     """Run the suite to its end."""
-    plan = make_plan(
-        make_study("majority", folds=3),
-        make_study("depth", trials=5, folds=3),
-        make_study("deadly", trials=5, folds=3, task="news"),
-    )
+    plan, search = SUITES[suite]
     pool = RayPool(partial(open_scorer, folder), start_cluster(cpus=workers), workers=workers)
     try:
-        outcome, _ = run_plan(folder, plan, Search(trials=5, startup=2, pruner="none"), pool=pool)
+        outcome, _ = run_plan(folder, plan, search, pool=pool)
     finally:
         pool.close()
     print(outcome.ended)  # noqa: T201  # a command says how it ended
@@ -62,4 +75,4 @@ def main(folder: Path, workers: int) -> None:
 if __name__ == "__main__":
     import driven  # the module by its name: workers import it, while __main__ would travel by value
 
-    driven.main(Path(sys.argv[1]), 2)
+    driven.main(Path(sys.argv[1]), sys.argv[2], 2)

@@ -110,6 +110,7 @@ def run_made(folder: Path, spec: Spec, plan: Plan, pool: Pool) -> str:
         write_whole(folder / "spec.yaml", spec.model_dump_json().encode())
         write_lock(folder, Lock(spec_json=spec.model_dump_json(), base=folder, survey=plan.survey))
         with Ledger.open(folder) as ledger:
+            ledger.reopen(plan.studies)
             before = ledger.history()
             outcome = drive(
                 plan.studies,

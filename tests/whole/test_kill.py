@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from harness.record.ledger import LEDGER, read_history
 from harness.record.predictions import read_predictions
+from tests.search.made import read_tables, run_plan
 
 pytestmark = pytest.mark.whole
 DRIVEN = Path(__file__).with_name("driven.py")
@@ -23,14 +25,17 @@ LIMIT_S = 120
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command on `tmp_path`; what a failing test leaves behind is ended."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
+    def start(suite: str = "deadly") -> subprocess.Popen[str]:
         with (tmp_path / "said.txt").open("a") as said:
             process = subprocess.Popen(
-                [sys.executable, str(DRIVEN), str(tmp_path)], stdout=subprocess.PIPE, stderr=said, text=True
+                [sys.executable, str(DRIVEN), str(tmp_path), suite],
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
             )
         started.append(process)
         return process
@@ -132,3 +137,32 @@ def test_a_killed_worker_costs_one_repeat(
     assert set(repeated.values()) == {2}
     assert len(repeated) <= 2  # the victim's fold, and the deadly one
     assert victim["pid"] not in {start["pid"] for start in starts(tmp_path) if start["at"] > victim["at"] + 1}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_kills_of_drivers_and_workers_at_seeded_moments_change_no_table(
+    tmp_path: Path, launch: Callable[..., subprocess.Popen[str]], seed: int
+) -> None:
+    """Two kills a seed: one of a worker in a fold, one of the driver, in either order."""
+    from tests.whole.driven import BATCHES, SUITES
+
+    run_plan(tmp_path / "quiet", BATCHES, SUITES["batches"][1])
+    draw = random.Random(seed)
+    first, second = sorted(draw.sample(range(1, 36), 2))
+    driver = launch("batches")
+    for folds, victim in (
+        ((first, "worker"), (second, "driver")) if seed % 2 else ((first, "driver"), (second, "worker"))
+    ):
+        wait_for(lambda: folds_in(tmp_path) >= folds, f"fold {folds}")  # noqa: B023  # called at once
+        acknowledged = read_history(tmp_path).trials
+        if victim == "worker":
+            os.kill(starts(tmp_path)[-1]["pid"], signal.SIGKILL)
+            continue
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+        driver = launch("batches")
+    finish(driver, tmp_path)
+    after = read_history(tmp_path).trials
+    for key, record in acknowledged.items():
+        assert repr(after[key].folds[: len(record.folds)]) == repr(record.folds)
+    assert repr(read_tables(tmp_path)) == repr(read_tables(tmp_path / "quiet"))
