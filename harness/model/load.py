@@ -99,7 +99,8 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
         module._is_hf_initialized = not holds
     devices = {name: tensors[name].device for name in names}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed every GPU too, and no fork gives that back.
+        torch.default_generator.manual_seed(seed)
         for name in names:
             tensors[name].data = tensors[name].data.cpu()
         model.initialize_weights()  # type: ignore[operator]
@@ -116,7 +117,7 @@ def redraw(model: nn.Module, seed: int) -> None:
     import torch
 
     with quietly(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the CPU alone
         fresh = type(model)(model.config)
     model.load_state_dict(fresh.state_dict())
 

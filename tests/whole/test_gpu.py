@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -135,8 +136,8 @@ def test_the_shelf_gives_what_the_whole_model_does(request: pytest.FixtureReques
 def test_bfloat16_is_computed_in_and_recorded(
     request: pytest.FixtureRequest, minilm_size: Path, precision: str
 ) -> None:
-    plain = score(request, checkpoint=minilm_size, depth=2, compute=GPU | {"precision": "float32"})
-    half = score(request, checkpoint=minilm_size, depth=2, compute=GPU | {"precision": precision})
+    plain = score(request, checkpoint=minilm_size, depth=1, compute=GPU | {"precision": "float32"})
+    half = score(request, checkpoint=minilm_size, depth=1, compute=GPU | {"precision": precision})
     assert (plain.precision, half.precision) == ("float32", "bfloat16")
     apart = np.abs(probabilities(half) - probabilities(plain)).max()
     print("bfloat16 apart", apart)  # noqa: T201  # to be recorded
@@ -181,9 +182,19 @@ def test_the_peak_on_the_gpu_is_recorded_and_near_the_estimate(
 
 
 @pytest.fixture
-def little_room(minilm_size: Path, request: pytest.FixtureRequest) -> Any:
-    """A scorer on MiniLM's shape, with hardly more GPU memory than weights, moments and a few examples take."""
-    source = build_source(request, checkpoint=minilm_size, compute=GPU | {"shelf": "off"})
+def little_room(tmp_path: Path, tiny_bert: Path, request: pytest.FixtureRequest) -> Any:
+    """A scorer on a model of one block so wide that activations take more GPU memory than weights and moments."""
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path / "wide"
+    shutil.copytree(tiny_bert, folder)
+    vocabulary = BertConfig.from_pretrained(tiny_bert).vocab_size
+    config = BertConfig(
+        vocab_size=vocabulary, hidden_size=64, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=65_536, max_position_embeddings=32,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    source = build_source(request, checkpoint=folder, compute=GPU | {"shelf": "off"})
     scorer = _Scorer(source)
     scorer._benches["task", "tiny"] = open_bench(source, "task", "tiny")
     yield scorer
@@ -200,14 +211,14 @@ def limit_to(extra: int) -> None:
 def test_a_fold_without_room_on_the_gpu_is_repeated_in_halves(little_room: Any) -> None:
     """The limit is real: torch's own allocator refuses, as it does where a card is full."""
     bench = little_room._benches["task", "tiny"]
-    job = make_job(make_candidate(0, 6, dropout=0.0, batch_size=32))
+    job = make_job(make_candidate(0, 1, dropout=0.0, batch_size=32))
     whole = little_room.score(job)
     assert (whole.state, whole.micro_batch) == ("ok", None)
     weights = {name: tensor.cpu() for name, tensor in copy_weights(bench).items()}
     base = torch.cuda.memory_allocated()
     needed = whole.peak_gpu_bytes - base
     moments = 3 * sum(p.numel() * 4 for p in bench.model.parameters())
-    limit_to(moments + (needed - moments) // 3 + 40 * 2**20)
+    limit_to(moments + (needed - moments) // 2 + 16 * 2**20)
     tight = little_room.score(job)
     print("needed", needed, "moments", moments, "micro", tight.micro_batch, tight.error)  # noqa: T201
     assert tight.state == "ok", tight.error
@@ -224,7 +235,7 @@ def test_a_fold_without_room_on_the_gpu_is_repeated_in_halves(little_room: Any) 
 
 
 def test_a_fold_that_never_fits_is_out_of_memory_and_leaves_nothing(little_room: Any) -> None:
-    job = make_job(make_candidate(0, 6, dropout=0.0, batch_size=4))
+    job = make_job(make_candidate(0, 1, dropout=0.0, batch_size=4))
     base = torch.cuda.memory_allocated()
     limit_to(8 * 2**20)
     failed = little_room.score(job)
