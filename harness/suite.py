@@ -20,6 +20,8 @@ from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
 from harness.plan import Plan, expand
 from harness.pools import open_pool
+from harness.prospect.room import tell_full
+from harness.prospect.timing import hint_fits, read_timings
 from harness.record.counts import count_pending
 from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
@@ -28,12 +30,10 @@ from harness.record.lock import Lock, write_lock
 from harness.record.log import log_faults
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
-from harness.room import tell_full
 from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
-from harness.timing import hint_fits, read_timings
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source

@@ -12,8 +12,8 @@ from harness.report.numbers import count_noun, show_bytes, show_span
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
     from harness.prospect import Prospect
-    from harness.reuse import Reuse
-    from harness.room import Room
+    from harness.prospect.reuse import Reuse
+    from harness.prospect.room import Room
 
 FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
 BUSY = 1.5  # times the processor time: other work takes a third of the cores

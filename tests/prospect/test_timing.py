@@ -10,9 +10,9 @@ import pytest
 
 from harness.errors import EnvironmentFault
 from harness.plan import Plan
+from harness.prospect.timing import Timing, hint_fits, list_benches, read_timings, time_bench
 from harness.record.scores import FoldJob, FoldScore
 from harness.spec.models import Spec
-from harness.timing import Timing, hint_fits, list_benches, read_timings, time_bench
 from tests.test_plan import plan_of, read
 
 BENCH = ("t", "b")

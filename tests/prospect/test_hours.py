@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness.hours import LOAD, START_S, expect_hours, list_untold
 from harness.plan import Plan
+from harness.prospect.hours import LOAD, START_S, expect_hours, list_untold
+from harness.prospect.timing import Timing
 from harness.record.history import History, TrialRecord
 from harness.record.scores import FoldScore
 from harness.spec.models import Search
-from harness.timing import Timing
 from tests.test_plan import plan_of, read
 
 BENCH = ("t", "b")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harness.plan import Plan, expand
+from harness.prospect.reuse import Reuse, find_reuse
 from harness.record.history import History
 from harness.record.lock import Lock, write_lock
 from harness.record.rows import Rows, compare_rows
-from harness.reuse import Reuse, find_reuse
 from harness.spec.models import Spec
 from harness.spec.options import ArmOptions, Protocol
 from tests.test_plan import WHOLE, plan_of, read

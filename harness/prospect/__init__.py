@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.hours import Hours, expect_hours, list_untold
 from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.limits import count_workers
 from harness.machine import Machine, read_machine
 from harness.plan import Plan, expand
+from harness.prospect.hours import Hours, expect_hours, list_untold
+from harness.prospect.reuse import Reuse, find_reuse
+from harness.prospect.room import Need, Room, measure_room, refuse_memory
+from harness.prospect.timing import Bench, Timings, find_largest, read_timings, time_bench
 from harness.record.counts import count_fits, count_pending
 from harness.record.history import History
 from harness.record.ledger import read_history
 from harness.record.rows import Rows
 from harness.report.numbers import show_bytes
-from harness.reuse import Reuse, find_reuse
-from harness.room import Need, Room, measure_room, refuse_memory
 from harness.runs import RESULTS
 from harness.search.allotment import allot
 from harness.spec.models import Budget, Spec
 from harness.supply import bind, open_source
-from harness.timing import Bench, Timings, find_largest, read_timings, time_bench
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.machine import Machine
+from harness.prospect.room import Need, Room, estimate_fit_bytes, measure_room
+from harness.prospect.timing import Timing
 from harness.record.history import History
-from harness.room import Need, Room, estimate_fit_bytes, measure_room
 from harness.spec.models import Compute
-from harness.timing import Timing
 from tests.test_plan import plan_of, read
 
 GB = 10**9

@@ -10,11 +10,11 @@ from pathlib import Path
 from harness.cache import measure_shelf, sum_shelf
 from harness.machine import Machine
 from harness.plan import Plan
+from harness.prospect.timing import Timings
 from harness.record.counts import count_pending
 from harness.record.history import History
 from harness.report.numbers import show_bytes
 from harness.spec.models import Compute
-from harness.timing import Timings
 
 GIB = 2**30
 FILE_BYTES = 4_500  # of a file of predictions without its rows, as Parquet has it
