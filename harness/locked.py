@@ -62,8 +62,8 @@ def score_tests(
             job = waiting.popleft()
             pool.submit(job, schedule.start(job, workers=len(idle) + in_flight))
             in_flight += 1
-        if not in_flight:
-            return False
+        if not in_flight and (pool.idle() or stop() or not schedule.may_test(waiting[0].study)):
+            return False  # else no worker is there, and one is waited for
         for job, score in pool.wait(WAIT_S):
             in_flight -= 1
             if schedule.take(job, score):

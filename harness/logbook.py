@@ -13,7 +13,9 @@ from typing import Literal
 from harness.plan import Plan, Study
 from harness.record.history import History
 from harness.record.log import write_log
-from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded
+from harness.record.scores import FoldScore
+from harness.record.troubles import tell_repeat
+from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded, WorkerLost
 
 REMIND_S = 600.0  # how often it is written how far the run is
 Ended = Literal["complete", "deadline", "stopped"]
@@ -55,10 +57,8 @@ class Logbook:
 
     def note(self, event: Event) -> None:
         """Write an event, if it is worth it."""
-        if isinstance(event, FoldFinished) and event.score.state != "ok":
-            score = event.score
-            place = f"{self._name(score.study)} t-{score.trial:04d} fold {score.fold}"
-            write_log(self._folder, "fold", f"{place}: {score.state}: {score.error}")
+        if isinstance(event, FoldFinished):
+            self._note_fold(event.score)
         if isinstance(event, TrialEnded):
             self._counts[event.state] += 1
         if isinstance(event, TrialEnded) and event.state == "failed":
@@ -66,9 +66,18 @@ class Logbook:
             write_log(self._folder, "trial", f"{place}: failed: {event.reason}")
         if isinstance(event, StudyStopped):
             write_log(self._folder, "study", f"{self._name(event.study)}: {event.cause}")
+        if isinstance(event, WorkerLost):
+            write_log(self._folder, "worker", event.cause)
         if isinstance(event, Expected) and self._clock() >= self._reminded_s + REMIND_S:
             self._reminded_s = self._clock()
             write_log(self._folder, "progress", f"{self._tell_counts()}; {event.remaining_s:.0f} s left")
+
+    def _note_fold(self, score: FoldScore) -> None:
+        place = f"{self._name(score.study)} t-{score.trial:04d} fold {score.fold}"
+        if score.state != "ok":
+            write_log(self._folder, "fold", f"{place}: {score.state}: {score.error}")
+        elif score.micro_batch is not None:
+            write_log(self._folder, "fold", f"{place}: out of memory: {tell_repeat(score)}")
 
     def close(self, ended: Ended, why: str) -> None:
         """Write how the run ended."""

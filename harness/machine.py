@@ -33,6 +33,11 @@ class Machine:
         return max(1, min(self.allowed_cores, int(min(quota, self.allowed_cores))))
 
     @property
+    def whole_bytes(self) -> int:
+        """How much memory one process could have if it were alone."""
+        return self.memory_bytes if self.limit_bytes is None else min(self.memory_bytes, self.limit_bytes)
+
+    @property
     def free_bytes(self) -> int:
         """How much memory further processes can take before one is killed."""
         if self.limit_bytes is None:

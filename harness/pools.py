@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from harness.learn.sources import Source
     from harness.record.scores import FoldJob, FoldScore
     from harness.search.depot import Depot
+    from harness.search.events import Event
     from harness.search.pool import Pool
     from harness.shipment import Shipment
 
 
-def open_pool(compute: Compute, source: Source, pending: int, *, insecure: bool) -> Pool:
+def open_pool(
+    compute: Compute, source: Source, pending: int, *, insecure: bool, on_event: Callable[[Event], None]
+) -> Pool:
     """Return a pool for as many fits as are pending: this process, workers on this machine, or those of a cluster.
 
     `insecure` joins a cluster that lets anybody in. Raises `EnvironmentFault` for a cluster that cannot be joined.
@@ -29,7 +32,7 @@ def open_pool(compute: Compute, source: Source, pending: int, *, insecure: bool)
     if not pending:
         return LocalPool(partial(_open_scorer, source, compute.threads))
     if compute.address != "local":
-        return _open_shared(compute, source, pending, insecure=insecure)
+        return _open_shared(compute, source, pending, insecure=insecure, on_event=on_event)
     workers = count_workers(compute, pending)
     if workers == 1:
         return LocalPool(partial(_open_scorer, source, compute.threads))
@@ -39,10 +42,13 @@ def open_pool(compute: Compute, source: Source, pending: int, *, insecure: bool)
     cpus = claim_cpus(compute)
     claim = Claim(cpus=cpus, gpus=compute.gpus_per_worker, threads=compute.threads)
     cluster = start_cluster(cpus=math.ceil(workers * cpus), threads=compute.threads)
-    return RayPool(partial(_open_scorer, source, compute.threads), cluster, workers=workers, claim=claim)
+    scorer = partial(_open_scorer, source, compute.threads)
+    return RayPool(scorer, cluster, workers=workers, claim=claim, on_event=on_event)
 
 
-def _open_shared(compute: Compute, source: Source, pending: int, *, insecure: bool) -> Pool:
+def _open_shared(
+    compute: Compute, source: Source, pending: int, *, insecure: bool, on_event: Callable[[Event], None]
+) -> Pool:
     """Join a cluster, whose nodes get what the source names from a depot on this one."""
     from harness.learn.sources import SHELF
     from harness.search.depot import open_depot
@@ -69,6 +75,7 @@ def _open_shared(compute: Compute, source: Source, pending: int, *, insecure: bo
             threads=compute.threads,
             spread=compute.spread,
         ),
+        on_event=on_event,
     )
 
 

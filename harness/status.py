@@ -12,12 +12,12 @@ from typing import Literal
 
 from harness.plan import Plan, Study, expand
 from harness.record.counts import count_fits, count_pending
-from harness.record.files import Owner, find_owner, read_last_owner
+from harness.record.files import Owner, find_owner, read_last_owner, refuse_strays
 from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
-from harness.record.log import ENDINGS, FORCED, Entry, read_log
+from harness.record.log import ENDINGS, ERROR, FORCED, LOG, Entry, read_log
 from harness.record.means import mean_score
 from harness.record.predictions import list_predictions, predictions_name
 from harness.record.times import end_of, read_time
@@ -88,6 +88,7 @@ class Status:
     troubles: tuple[Trouble, ...] = ()
     damage: tuple[str, ...] = ()
     report: Path | None = None
+    log: Path | None = None
 
 
 def read_status(folder: Path, *, now: datetime) -> Status:
@@ -95,9 +96,11 @@ def read_status(folder: Path, *, now: datetime) -> Status:
 
     `now` is aware of its zone. Raises `StorageError` where the folder's files cannot be read.
     """
+    refuse_strays(folder)
     owner, last_owner = find_owner(folder), read_last_owner(folder)
     ending = None if owner is not None else _find_ending(read_log(folder))
     known = (folder / LOCK).exists()
+    predicted = list_predictions(folder)  # before the ledger, which has a line of each but one by then
     history = _read_history(folder, writing=owner is not None)
     status = Status(
         suite=folder.name,
@@ -108,14 +111,15 @@ def read_status(folder: Path, *, now: datetime) -> Status:
         last_owner=last_owner,
         since=read_time((owner or last_owner or Owner()).since),
         ended=None if owner is not None else _find_end(ending, history),
-        last_words="" if ending is None else ending.text,
+        last_words="" if ending is None else _find_words(ending),
         damage=history.findings,
         report=folder / REPORT if (folder / REPORT).exists() else None,
+        log=folder / LOG if (folder / LOG).exists() else None,
     )
-    return _add_plan(status, history) if known else status
+    return _add_plan(status, history, lost=_count_lost(history, predicted)) if known else status
 
 
-def _add_plan(status: Status, history: History) -> Status:
+def _add_plan(status: Status, history: History, *, lost: int) -> Status:
     """Return a status with what the plan of the run tells of its ledger."""
     lock = read_lock(status.folder)
     spec = read_spec(status.folder, lock)
@@ -128,7 +132,7 @@ def _add_plan(status: Status, history: History) -> Status:
         status,
         suite=plan.suite,
         phase=phase,
-        counts=_count_trials(status.folder, studies, history),
+        counts=_count_trials(studies, history, lost),
         tasks=tuple(_look_at_task(name, plan, history) for name in plan.survey.tasks),
         fits=sum(count_fits(study, history) for study in studies),
         pending=pending,
@@ -157,6 +161,11 @@ def _find_ending(log: Sequence[Entry]) -> Entry | None:
     return log[-1] if log and log[-1].kind in ENDINGS else None
 
 
+def _find_words(ending: Entry) -> str:
+    """Return why a process ended, where it says so: what comes before is counted anew."""
+    return ending.text if ending.kind in (ERROR, FORCED) else ending.text.partition("; ")[2]
+
+
 def _find_phase(owner: Owner | None, ending: Entry | None, *, known: bool) -> Phase:
     if owner is not None:
         return "running" if known else "preparing"
@@ -173,7 +182,7 @@ def _find_end(ending: Entry | None, history: History) -> datetime | None:
     return max((end for end in ends if end is not None), default=None)
 
 
-def _count_trials(folder: Path, studies: Sequence[Study], history: History) -> Counts:
+def _count_trials(studies: Sequence[Study], history: History, lost: int) -> Counts:
     states = Counter(record.state for study in studies for record in history.of(study.id))
     return Counts(
         planned=sum(study.trials for study in studies),
@@ -181,15 +190,16 @@ def _count_trials(folder: Path, studies: Sequence[Study], history: History) -> C
         pruned=states["pruned"],
         failed=states["failed"],
         running=states["running"],
-        lost=max(history.lost, _count_orphans(folder, history) - 1),  # one may be on its way into the ledger
+        lost=lost,
     )
 
 
-def _count_orphans(folder: Path, history: History) -> int:
-    """Return how many folds have predictions and no line in the ledger."""
+def _count_lost(history: History, predicted: set[str]) -> int:
+    """Return how many lines the ledger has lost: their numbers are missing, or the predictions of folds have none."""
     folds = [fold for record in history.trials.values() for fold in (*record.folds, *record.reduced)]
     tests = [record.test for record in history.trials.values() if record.test is not None]
-    return len(set(list_predictions(folder)) - {predictions_name(fold.key) for fold in (*folds, *tests)})
+    orphans = predicted - {predictions_name(fold.key) for fold in (*folds, *tests)}
+    return max(history.lost, len(orphans) - 1)  # one may be on its way into the ledger
 
 
 def _look_at_task(name: str, plan: Plan, history: History) -> TaskStatus:

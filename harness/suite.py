@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StorageError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
@@ -19,8 +20,10 @@ from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
 from harness.plan import Plan, expand
 from harness.pools import open_pool
+from harness.prospect.room import tell_full
+from harness.prospect.timing import hint_fits, read_timings
 from harness.record.counts import count_pending
-from harness.record.files import claim_run, write_whole
+from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
@@ -31,7 +34,6 @@ from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
 from harness.supply import bind, fetch_assets, open_source
-from harness.timing import hint_fits, read_timings
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
@@ -97,22 +99,34 @@ def run_suite(
             found = ledger.history()
             ledger.reopen(plan.studies)
             logbook = Logbook(folder, plan, found)
-            outcome = _search(
-                spec,
-                plan,
-                bind(source, survey),
-                folder,
-                ledger,
-                began=began,
-                began_s=began_s,
-                reopen_test=reopen_test,
-                insecure=insecure,
-                stop=stop,
-                on_event=_tell_both(logbook.note, watch(plan)),
-            )
-            comparison = write_results(folder, plan, ledger.history(), spec)
-            logbook.close(outcome.ended, outcome.why)
+            with _explaining_full(folder, plan, ledger, source.cache):
+                outcome = _search(
+                    spec,
+                    plan,
+                    bind(source, survey),
+                    folder,
+                    ledger,
+                    began=began,
+                    began_s=began_s,
+                    reopen_test=reopen_test,
+                    insecure=insecure,
+                    stop=stop,
+                    on_event=_tell_both(logbook.note, watch(plan)),
+                )
+                comparison = write_results(folder, plan, ledger.history(), spec)
+                logbook.close(outcome.ended, outcome.why)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=found.findings)
+
+
+@contextmanager
+def _explaining_full(folder: Path, plan: Plan, ledger: Ledger, cache: Path) -> Iterator[None]:
+    """Say of a disk that is full how much to free, and what frees it."""
+    try:
+        yield
+    except StorageError as fault:
+        if not is_full(fault):
+            raise
+        raise StorageError(tell_full(folder, plan, ledger.history(), cache)) from fault
 
 
 def _tell_both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -155,7 +169,7 @@ def _search(
         workers=count_workers(spec.compute, pending),
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
-    pool = open_pool(spec.compute, source, pending, insecure=insecure)
+    pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
         outcome = drive(
             plan.studies,

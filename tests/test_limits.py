@@ -71,3 +71,19 @@ def test_nights_in_which_the_clocks_are_changed_end_when_the_clock_says_so(
         monkeypatch.undo()
         time.tzset()
     assert allotment.ends_s == hours * 3600
+
+
+@pytest.mark.parametrize(
+    ("compute", "workers"),
+    [
+        (Compute(threads=2), 4),
+        (Compute(cpus_per_worker=4), 2),
+        (Compute(threads=2, cpus_per_worker=0.5), 16),
+        (Compute(threads=9), 1),
+    ],
+)
+def test_auto_gives_every_worker_the_cpus_that_it_claims_as_many_as_its_threads_unless_told(
+    compute: Compute, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_count_cores", lambda: 8)
+    assert count_workers(compute, 99 * FITS_A_WORKER) == workers

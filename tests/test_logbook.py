@@ -9,7 +9,7 @@ from harness.logbook import REMIND_S, Logbook
 from harness.record.history import History
 from harness.record.log import read_log
 from harness.record.scores import FoldJob
-from harness.search.events import Expected, FoldFinished, StudyStopped, TrialEnded
+from harness.search.events import Expected, FoldFinished, StudyStopped, TrialEnded, WorkerLost
 from tests.search.made import make_plan, make_score, make_study
 
 
@@ -29,10 +29,12 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     study = make_study(trials=3)
     score = make_score(FoldJob.of(study, 1, None, repeat=0, fold=1))
     logbook.note(FoldFinished(score=score))
+    logbook.note(FoldFinished(score=replace(score, micro_batch=4)))
     logbook.note(FoldFinished(score=replace(score, state="oom", error="300 MB")))
     logbook.note(TrialEnded(study=study.id, trial=0, state="complete", reason="", mean=0.5))
     logbook.note(TrialEnded(study=study.id, trial=1, state="failed", reason="300 MB", mean=None))
     logbook.note(StudyStopped(study=study.id, cause="all alike"))
+    logbook.note(WorkerLost(cause="process 7 died"))
     logbook.close("deadline", "the time is over")
     start, *rest = told(tmp_path)
     assert start.startswith("start process ")
@@ -41,9 +43,11 @@ def test_a_log_tells_what_went_wrong_and_how_it_ended(tmp_path: Path) -> None:
     )
     assert rest == [
         "damage one line was lost",
+        "fold reviews minilm depth t-0001 fold 1: out of memory: repeated with 4 examples at a time: ok",
         "fold reviews minilm depth t-0001 fold 1: oom: 300 MB",
         "trial reviews minilm depth t-0001: failed: 300 MB",
         "study reviews minilm depth: all alike",
+        "worker process 7 died",
         "deadline 1 complete, 0 pruned, 1 failed; the time is over",
     ]
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.plan import (
     BackboneFacts,
+    Plan,
     Study,
     Survey,
     TaskFacts,
@@ -41,6 +42,11 @@ def plan(spec: Spec, **found: Any) -> Study:
 
 def plan_all(spec: Spec, **found: Any) -> tuple[Study, ...]:
     """Return all studies; every task has the same content."""
+    return plan_of(spec, **found).studies
+
+
+def plan_of(spec: Spec, **found: Any) -> Plan:
+    """Return the plan of a spec whose tasks have the same content."""
     facts = TaskFacts(
         digest="d",
         modality="text",
@@ -54,7 +60,7 @@ def plan_all(spec: Spec, **found: Any) -> tuple[Study, ...]:
         **found,
     )
     backbones = {"b": BackboneFacts(digest="w", modality="text", blocks=2)}
-    return expand(spec, Survey(tasks=dict.fromkeys(spec.tasks, facts), backbones=backbones)).studies
+    return expand(spec, Survey(tasks=dict.fromkeys(spec.tasks, facts), backbones=backbones))
 
 
 def test_studies_have_as_many_folds_as_the_data_have_groups() -> None:

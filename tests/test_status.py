@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import StorageError
 from harness.record.files import CLAIM, claim_run
-from harness.record.log import write_log
+from harness.record.ledger import LEDGER
+from harness.record.log import LOG, write_log
 from harness.record.scores import FoldJob, FoldScore
 from harness.status import Status, read_status
 from tests.begun import make_run, stop_after
@@ -58,6 +60,26 @@ def test_what_failed_alike_is_one_trouble_with_its_first_place(tmp_path: Path) -
     assert trouble.first == datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 
 
+def test_a_fold_that_was_repeated_with_less_memory_is_told(tmp_path: Path) -> None:
+    def frugal(job: FoldJob) -> FoldScore:
+        score = make_score(job)
+        return replace(score, micro_batch=8) if job.kind == "arm" and job.trial == 1 else score
+
+    status = look(make_run(tmp_path, score=frugal))
+    (trouble,) = status.troubles
+    assert (trouble.cause, trouble.times) == ("out of memory", 2)
+    assert trouble.outcome == "repeated with 8 examples at a time: ok"
+    assert status.counts.failed == 0
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "results")
+    (tmp_path / "secret").write_text("2026-01-01T00:00:00Z error words of somebody else\n")
+    (folder / LOG).symlink_to(tmp_path / "secret")
+    with pytest.raises(StorageError, match="leads out"):
+        look(folder)
+
+
 def test_a_run_is_running_while_its_claim_is_held_and_no_longer(tmp_path: Path) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))
     assert look(folder).phase == "killed"
@@ -80,16 +102,23 @@ def test_a_run_that_is_claimed_and_not_yet_planned_is_being_prepared(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("kind", "phase"),
-    [("complete", "complete"), ("deadline", "deadline"), ("forced", "stopped"), ("error", "failed")],
+    ("kind", "phase", "words"),
+    [
+        ("complete", "complete", ""),
+        ("deadline", "deadline", "too late; really"),
+        ("stopped", "stopped", ""),
+        ("forced", "stopped", "SIGTERM; x"),
+        ("error", "failed", "StorageError: full; x"),
+    ],
 )
-def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, phase: str) -> None:
+def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, phase: str, words: str) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))
     write_log(folder, "start", "go")
     assert look(folder).phase == "killed"
-    write_log(folder, kind, "words of the end")
+    counts = "" if phase == "failed" or kind == "forced" else "3 complete, 0 pruned"
+    write_log(folder, kind, "; ".join(part for part in (counts, words) if part))
     status = look(folder)
-    assert (status.phase, status.last_words) == (phase, "words of the end")
+    assert (status.phase, status.last_words) == (phase, words)
     write_log(folder, "start", "go on")
     assert look(folder).phase == "killed"
 
@@ -123,6 +152,20 @@ def test_the_end_of_the_budget_counts_from_the_start(
     time.tzset()
     assert status.deadline is not None
     assert (status.deadline - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds() == minutes * 60
+
+
+def test_what_a_ledger_has_lost_is_counted(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trials=4)
+    lines = (folder / LEDGER).read_bytes().splitlines(keepends=True)
+    folds = [number for number, line in enumerate(lines) if b'"fold"' in line]
+    (folder / LEDGER).write_bytes(
+        b"".join(line for number, line in enumerate(lines) if number not in folds[2:5])
+    )
+    assert look(folder).counts.lost == 3
+    (folder / LEDGER).write_bytes(b"".join(lines[: folds[4]]))
+    assert look(folder).counts.lost == len(folds) - 4 - 1  # the last one may have been on its way
+    (folder / LEDGER).unlink()
+    assert look(folder).counts.lost == len(folds) - 1
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:

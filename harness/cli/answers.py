@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.report.layout import lay_out, shorten, wrap
-from harness.report.numbers import count_noun
+from harness.report.numbers import count_noun, show_bytes
 
 if TYPE_CHECKING:
     from harness.assets.lock import Asset
+    from harness.clean import Cleaning
     from harness.cli.notify import Occasion
     from harness.cli.progress import Interrupts
     from harness.deploy.export import Exported
@@ -196,3 +197,30 @@ def sum_health(findings: Sequence[Health]) -> str:
     counts = Counter(finding.state for finding in findings)
     warnings = count_noun(counts["warn"], "warning")
     return f" {counts['ok']} ok, {warnings}, {count_noun(counts['fail'], 'failure')}"
+
+
+def describe_cleaning(cleaning: Cleaning) -> dict[str, object]:
+    """Return what was freed, or would be, as a document."""
+    return {
+        "done": cleaning.done,
+        "shelf": None if cleaning.shelf is None else asdict(cleaning.shelf),
+        "runs": [
+            {"run": str(each.run), "files": [str(file) for file in each.files], "bytes": each.bytes}
+            for each in cleaning.runs
+        ],
+    }
+
+
+def show_cleaning(cleaning: Cleaning) -> str:
+    """Return a line for the shelf and one for each run: what was freed, or what a command would free."""
+    lines = []
+    if cleaning.shelf is not None:
+        used = f"; {show_bytes(cleaning.shelf.used_bytes)} are in use" if cleaning.shelf.used_bytes else ""
+        told = f"shelf: {show_bytes(cleaning.shelf.free_bytes)}"
+        lines.append(f" {told} freed{used}" if cleaning.done else f" {told} (harness clean --shelf){used}")
+    for each in cleaning.runs:
+        told = (
+            f"{each.run}: {count_noun(len(each.files), 'file')} that nothing names, {show_bytes(each.bytes)}"
+        )
+        lines.append(f" {told} freed" if cleaning.done else f" {told} (harness clean {each.run.name})")
+    return "\n".join(lines)

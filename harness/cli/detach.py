@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import typer
 
-from harness.record.files import find_owner, make_folder, refuse_claimed, storage_faults
+from harness.record.files import find_owner, make_folder, refuse_claimed, refuse_strays, storage_faults
 
 OUTPUT, ERRORS = "run.out", "run.err"
 OUTPUT_BYTES = 4_000_000  # what earlier runs wrote is dropped beyond it
@@ -41,6 +41,7 @@ def start_detached(arguments: Sequence[str], folder: Path) -> Detached:
     Raises `StorageError` where another process has claimed it; where the command ends before it has, this process ends
     with its words and its exit code.
     """
+    refuse_strays(folder)
     owner = find_owner(folder)
     if owner is not None:
         raise refuse_claimed(folder, owner)

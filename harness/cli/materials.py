@@ -1,4 +1,4 @@
-"""The verbs on what suites are made of and run on: init, layers, assets, doctor, selfcheck, schema."""
+"""The verbs on what suites are made of and run on: init, layers, assets, doctor, clean, selfcheck, schema."""
 
 from __future__ import annotations
 
@@ -109,6 +109,38 @@ def fetch(
         answer({"folders": folders})
     else:
         typer.echo("\n".join(f"{name}: {folder}" for name, folder in folders.items()))
+    return 0
+
+
+@app.command()
+def clean(
+    run_names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="Remove what nothing in these runs names any more."),
+    ] = None,
+    shelf: Annotated[
+        bool, typer.Option("--shelf", help="Remove the cached activations that no run uses at this moment.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what that would free.")] = False,
+    results: Results = Path("results"),
+    no_color: NoColor = False,
+    json: Json = False,
+) -> int:
+    """Free disk without losing a result; without a run and without --shelf: say what each of them would free."""
+    from harness.assets.cache import cache_root
+    from harness.clean import clean_up, look_around
+    from harness.cli.answers import describe_cleaning, show_cleaning
+    from harness.record.folders import find_run
+
+    asked = bool(run_names) or shelf
+    names = run_names or [] if asked else sorted(lock.parent.name for lock in results.glob("*/lock.json"))
+    runs = [find_run(name, results=results) for name in names]
+    cache = cache_root().parent if shelf or not asked else None
+    found = clean_up(runs, cache) if asked and not dry_run else look_around(runs, cache)
+    if json:
+        answer(describe_cleaning(found))
+    else:
+        open_screen(no_color=no_color).print(show_cleaning(found))
     return 0
 
 

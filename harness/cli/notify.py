@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from harness.credentials import redact
 from harness.errors import HarnessError, SpecError
 from harness.record.troubles import name_cause
 
@@ -105,7 +106,7 @@ class Notifier:
             message = f"{message} (and {self._kept} more troubles: see the log)"
             self._kept = 0
         # What an environment cannot hold: NUL, and halves of letters that come from damaged text.
-        message = message.replace("\0", " ").encode("utf-8", "replace").decode()[:MESSAGE_LETTERS]
+        message = redact(message).replace("\0", " ").encode("utf-8", "replace").decode()[:MESSAGE_LETTERS]
         facts = self._facts | {"HARNESS_EVENT": occasion, "HARNESS_MESSAGE": message}
         facts["HARNESS_EXIT_CODE"] = "" if exit_code is None else str(exit_code)
         if (fault := _run_command(self._words, facts, message, self._limit_s)) is not None:

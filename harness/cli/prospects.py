@@ -12,10 +12,11 @@ from harness.report.numbers import count_noun, show_bytes, show_span
 if TYPE_CHECKING:
     from harness.plan import Plan, Study
     from harness.prospect import Prospect
-    from harness.reuse import Reuse
-    from harness.room import Room
+    from harness.prospect.reuse import Reuse
+    from harness.prospect.room import Room
 
 FIGURES_WIDTH = 24  # trials, fits and known, in the table of a plan
+BUSY = 1.5  # times the processor time: other work takes a third of the cores
 TIMED = "timed on one fit of each task"
 BAND = "the band: depths and epochs at random, up to half of the trials pruned, fits 0.9 to 1.3 times as long as alone"
 
@@ -169,6 +170,11 @@ def _tell_hours(prospect: Prospect, width: int) -> list[str]:
     band = f"{show_span(hours.low_s)} - {show_span(hours.high_s)}"
     lines += wrap(f"estimate {show_span(hours.expected_s)} on {workers} (80 %: {band}), {TIMED}", width)
     lines += wrap(BAND, width)
+    busy = max((timing.busy for timing in prospect.timings.values()), default=1.0)
+    if busy > BUSY:
+        quiet = show_span(hours.expected_s / busy)
+        told = f"the machine was busy: fits took {busy:.1f} times their processor time; on idle cores about {quiet}"
+        lines += wrap(told, width)
     if limit_s is None:
         return lines
     share, given = hours.share_in(limit_s), show_span(limit_s)

@@ -36,14 +36,14 @@ class Underway:
         """Return how many folds run and when the last of them should have ended, as far as others of its study tell."""
         if not self._started_s:
             return ""
-        told = f" ({count_noun(len(self._started_s), 'fold')}, "
+        told = f" ({count_noun(len(self._started_s), 'fold')}"
         left = [self._expect_s(key, began_s) for key, began_s in self._started_s.items()]
         known = [seconds for seconds in left if seconds is not None]
         if len(known) < len(left):
-            return told + "and nobody knows how long: none of its study has ended yet)"
+            return told + "; none of their study has ended yet to tell how long)"
         if max(known) <= 0:
-            return told + "which take longer than any before)"
-        return told + f"about {show_span(max(known))})"
+            return told + ", which take longer than any before)"
+        return told + f", about {show_span(max(known))})"
 
     def _expect_s(self, key: Key, began_s: float) -> float | None:
         longest_s = self._longest_s.get(key[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median_low
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from harness.candidate import Candidate
 from harness.errors import ModelError
 from harness.learn.bench import Bench
-from harness.learn.fit import Seeds, fit_candidate
-from harness.learn.loop import Diverged, compute_logits
+from harness.learn.fit import Seeds, fit_candidate, start_passes
+from harness.learn.loop import Diverged, OutOfMemory, Passes, compute_logits, repeat_smaller
 from harness.learn.opening import open_bench
 from harness.learn.seeds import Purpose
 from harness.learn.sources import Source
+from harness.model.memory import release_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class Winner:
 def refit_winner(source: Source, winner: Winner) -> Bench:
     """Train the winner on all rows; the model on the returned bench is the result, in eval mode.
 
-    Raises `ModelError` where the training diverges, which it may though no fold did: all rows are more rows.
+    In smaller passes where memory does not suffice, as folds are. Raises `ModelError` where no pass fits, and where the
+    training diverges, which it may though no fold did: all rows are more rows.
     """
     bench = open_bench(source, winner.task, winner.backbone)
     rows = np.arange(len(bench.examples))
@@ -47,14 +50,28 @@ def refit_winner(source: Source, winner: Winner) -> Bench:
         dropout=bench.derive_seed(Purpose.DROPOUT),
     )
     try:
-        with fit_candidate(bench, candidate, rows, seeds) as fitted:
-            logits = compute_logits(bench.model, fitted.forward, rows, bench.lengths)
-        if not np.isfinite(logits).all():
-            raise Diverged(f"predictions not finite after {fitted.trained.steps} steps")
+        repeat_smaller(
+            partial(_fit, bench, candidate, rows, seeds),
+            start_passes(bench, candidate),
+            batch_size=min(candidate.batch_size, len(rows)),
+            make_room=release_memory,
+        )
     except Diverged as outcome:
         raise ModelError(
             f"{winner.task}: the winner of arm '{winner.arm}' diverges when it is refitted on all rows: {outcome}. "
             "Export another arm with --arm, or search lower learning rates and run the suite again."
         ) from outcome
+    except OutOfMemory as outcome:
+        raise ModelError(
+            f"{winner.task}: the winner of arm '{winner.arm}' cannot be refitted here: {outcome}. "
+            "Export on a machine with more memory, or another arm with --arm."
+        ) from outcome
     bench.model.eval()
     return bench
+
+
+def _fit(bench: Bench, candidate: Candidate, rows: np.ndarray, seeds: Seeds, passes: Passes) -> None:
+    with fit_candidate(bench, candidate, rows, seeds, passes=passes) as fitted:
+        logits = compute_logits(bench.model, fitted.forward, rows, bench.lengths)
+    if not np.isfinite(logits).all():
+        raise Diverged(f"predictions not finite after {fitted.trained.steps} steps")

@@ -69,5 +69,7 @@ def try_devices(devices: Sequence[str]) -> Iterator[Finding]:
 
 def _describe_driver(driver: str) -> str:
     """Return the driver's version from the text of /proc/driver/nvidia/version."""
-    found = re.search(r"Kernel Module[^\d]*([\d.]+)", driver)
+    found = re.search(
+        r"Kernel Module.*?\s(\d+(?:\.\d+)+)", driver
+    )  # the open one says for which processor before
     return f", driver {found[1]}" if found else ""

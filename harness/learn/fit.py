@@ -157,9 +157,8 @@ def _run_loop(
             passes=passes,
         )
     finally:
-        optimizer.zero_grad(
-            set_to_none=True
-        )  # the parameters outlive the fit, and would keep their gradients
+        # The parameters outlive the fit, and would keep their gradients.
+        optimizer.zero_grad(set_to_none=True)
 
 
 def start_passes(bench: Bench, candidate: Candidate) -> Passes:

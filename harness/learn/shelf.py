@@ -220,7 +220,10 @@ def _whole(folder: Path) -> bool:
 def _open(folder: Path) -> Activations:
     index = json.loads((folder / "index.json").read_text())
     places = np.load(folder / "places.npy")
-    states = np.memmap(folder / "states.bin", dtype=index["dtype"], mode="r", shape=tuple(index["shape"]))
+    with (folder / "states.bin").open("rb") as file:
+        # The map keeps the open file, and with it the lock, for as long as it lives: nobody cleans it away.
+        fcntl.flock(file, fcntl.LOCK_SH)
+        states = np.memmap(file, dtype=index["dtype"], mode="r", shape=tuple(index["shape"]))
     return Activations(states=states, starts=places[:, 0], lengths=places[:, 1])
 
 

@@ -139,7 +139,11 @@ class _Outcome:
 
 
 def _score_fold(
-    bench: Bench, job: FoldJob, metrics: tuple[str, ...], blank: FoldScore, make_room: Callable[[], None]
+    bench: Bench,
+    job: FoldJob,
+    metrics: tuple[str, ...],
+    blank: FoldScore,
+    make_room: Callable[[], None] = release_memory,
 ) -> FoldScore:
     try:
         return _measure_fold(bench, job, metrics, blank, make_room)

@@ -50,6 +50,15 @@ _ATTENTION_KEYS = ("attn_implementation", "_attn_implementation", "_attn_impleme
 
 _REPEATED = re.compile(r"layer|depth|block|repeat|stage|expert")
 _MOST_REPEATS = 10_000
+#: Parts that are built one by one, a thousand a second: there are no more of them than tensors that were stored, but
+#: for shared ones, of which no architecture has many.
+_COUNTED = re.compile(r"(^|_)(layers?|depths?|blocks|repeats|stages|experts)$")
+_SHARED_PARTS = 64
+#: A label is an entry of a dict before anything is compared, and a configuration of 16 MiB names no more.
+_MOST_LABELS = 1_000_000
+#: No size of a tensor is larger than all tensors together; the slack is for rotary positions, which have none.
+_SIZED = re.compile(r"size|dim|width|channels|position|features|heads|d_model|d_ff|d_kv|n_embd|n_inner|n_ctx")
+_SLACK_SIZE = 20_000_000
 
 #: What a processor's settings may ask for: beyond, a picture or a clip of nothing would fill the memory.
 _PROCESSOR_LIMITS = (
@@ -110,6 +119,30 @@ def list_weights(folder: Path) -> list[Path]:
 def count_stored(folder: Path) -> int:
     """Return how many numbers the weight files hold, from their headers."""
     return sum(math.prod(shape) for file in list_weights(folder) for shape in _read_shapes(file))
+
+
+def check_settings(folder: Path) -> None:
+    """Refuse a configuration with a number that its weight files cannot bear out, before a model is made of it.
+
+    Raises `ModelError` for more parts than tensors, sizes beyond all that is stored, and a million labels.
+    """
+    shapes = [shape for file in list_weights(folder) for shape in _read_shapes(file)]
+    stored = sum(map(math.prod, shapes))
+    for key, value in _walk(read_config(folder)):
+        most = _limit_setting(key, tensors=len(shapes), stored=stored)
+        if _largest(value) > most:
+            raise ModelError(
+                f"{folder / _CONFIG}: '{key}' is {_largest(value):g}, but the weight files hold {len(shapes)} "
+                f"tensors of {stored:,} numbers in all. One of them is wrong: fetch the folder again, or do not use it."
+            )
+
+
+def _limit_setting(key: str, *, tensors: int, stored: int) -> float:
+    if _COUNTED.search(key):
+        return max(tensors, _SHARED_PARTS)
+    if key == "num_labels":
+        return _MOST_LABELS
+    return stored + _SLACK_SIZE if _SIZED.search(key) else math.inf
 
 
 def digest_checkpoint(folder: Path) -> str:

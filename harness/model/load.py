@@ -12,7 +12,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import ModelError
-from harness.model.checkpoint import check_checkpoint, count_stored
+from harness.machine import read_machine
+from harness.model.checkpoint import check_checkpoint, check_settings, count_stored
 from harness.model.memory import raise_shortage
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _STEADY: dict[str, object] = {
 #: A head may be new, an encoder may come without its decoder; a configuration that lies is further off.
 _SLACK = 4
 _SLACK_PARAMETERS = 10_000_000
+
+_FLOAT_BYTES = 4  # of a weight: models are loaded in float32, whatever they were saved in
 
 _REASON_LETTERS = 300
 
@@ -84,7 +87,7 @@ def load_pretrained(folder: Path, auto_class: str, **config: object) -> Pretrain
 def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     """Initialise the parameters `names` anew from `seed`, as the model itself would; the rest stays as it is.
 
-    The global random state is left alone.
+    The global random state is left alone, and the device decides nothing: a GPU would draw other numbers.
     """
     import torch
 
@@ -94,10 +97,15 @@ def reset_head(model: nn.Module, names: frozenset[str], seed: int) -> None:
     for path, module in model.named_modules():
         holds = any(name.startswith(f"{path}.") for name in names) or not path
         module._is_hf_initialized = not holds
-    accelerators = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
-    with torch.random.fork_rng(devices=accelerators):
-        torch.manual_seed(seed)
+    devices = {name: tensors[name].device for name in names}
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would seed every GPU too, and no fork gives that back.
+        torch.default_generator.manual_seed(seed)
+        for name in names:
+            tensors[name].data = tensors[name].data.cpu()
         model.initialize_weights()  # type: ignore[operator]
+        for name, device in devices.items():
+            tensors[name].data = tensors[name].data.to(device)
 
 
 def redraw(model: nn.Module, seed: int) -> None:
@@ -109,7 +117,7 @@ def redraw(model: nn.Module, seed: int) -> None:
     import torch
 
     with quietly(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the CPU alone
         fresh = type(model)(model.config)
     model.load_state_dict(fresh.state_dict())
 
@@ -129,11 +137,12 @@ def build_empty(folder: Path, auto_class: str, *, device: str, **settings: objec
 
 
 def check_size(folder: Path, auto_class: str) -> nn.Module:
-    """Refuse a configuration that asks for far more parameters than the weight files hold.
+    """Refuse a configuration that asks for far more parameters than the weight files hold, or the machine can.
 
     Returns the model that was counted, on the meta device: a vocabulary of ten billion words is found without
     allocating it.
     """
+    check_settings(folder)
     stored = count_stored(folder)
     empty = build_empty(folder, auto_class, device="meta")
     asked = sum(p.numel() for p in empty.parameters())
@@ -141,6 +150,12 @@ def check_size(folder: Path, auto_class: str) -> nn.Module:
         raise ModelError(
             f"{folder}: config.json asks for {asked:,} parameters, the weight files hold {stored:,}. "
             "One of them is wrong: fetch the folder again, or do not use it."
+        )
+    needed, there = asked * _FLOAT_BYTES, read_machine().whole_bytes
+    if needed > there:
+        raise ModelError(
+            f"{folder}: its {asked:,} parameters take {needed / 2**30:,.0f} GiB in float32, and this machine has "
+            f"{there / 2**30:,.0f} GiB of memory. Choose a smaller backbone, or a larger machine."
         )
     return empty
 

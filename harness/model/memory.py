@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from textwrap import shorten
 from typing import TypeVar
 
@@ -23,7 +21,6 @@ _WORDS = (
     "std::bad_alloc",
 )
 _LETTERS = 300
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def is_out_of_memory(fault: BaseException) -> bool:
@@ -91,12 +88,3 @@ def _try(run: Callable[[np.ndarray], Result], batch: np.ndarray) -> tuple[Result
         if not is_out_of_memory(fault) or len(batch) == 1:
             raise
     return None  # out here nothing refers to the failed attempt any more: the fault held its frames, they its tensors
-
-
-def count_memory() -> int:
-    """Return the bytes of memory that processes here may have: the machine's, or less in a container."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [
-        int(text) for path in _LIMITS if path.is_file() and (text := path.read_text().strip()).isdigit()
-    ]
-    return min([machine, *limits])

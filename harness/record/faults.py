@@ -19,4 +19,6 @@ def write_fault(folder: Path, score: FoldScore) -> None:
     """Make a fold's traceback durable, with what the fold was."""
     assert score.traceback is not None
     head = f"{score.error}\n{score.started_at} on {score.host}\n\n"
-    write_whole(folder / fault_path(score.key), f"{head}{score.traceback}".encode())
+    write_whole(
+        folder / fault_path(score.key), f"{head}{score.traceback}".encode("utf-8", "backslashreplace")
+    )

@@ -46,6 +46,11 @@ def storage_faults(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {fault.strerror or fault}. {_remedy(fault)}") from fault
 
 
+def is_full(fault: StorageError) -> bool:
+    """Say whether it was the disk, not a limit on the size of files, that had no more room."""
+    return isinstance(fault.__cause__, OSError) and fault.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents; one that exists is left as it is."""
     with storage_faults(folder):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.credentials import redact
 from harness.errors import StorageError
 from harness.record.files import storage_faults
 
@@ -39,7 +40,7 @@ def write_log(folder: Path, kind: str, text: str) -> None:
     """
     path = folder / LOG
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    line = f"{at} {kind:<8} {_flatten(text)[:LINE_LETTERS]}\n"
+    line = f"{at} {kind:<8} {_flatten(redact(text))[:LINE_LETTERS]}\n"
     with storage_faults(path):
         if path.exists() and path.stat().st_size > LOG_BYTES:
             path.replace(folder / OLDER)

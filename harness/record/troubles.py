@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from harness.plan import Study
 from harness.record.history import History, TrialRecord
+from harness.record.scores import FoldScore
 from harness.record.times import end_of
 
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -49,7 +50,12 @@ def _troubles_of(study: Study, record: TrialRecord) -> list[Trouble]:
         for fold in folds
         if fold.state != "ok"
     ]
-    if record.state == "failed" and not troubles:
+    troubles += [
+        _trouble("out of memory", tell_repeat(fold), f"{place} fold {fold.fold}", end_of(fold))
+        for fold in folds
+        if fold.state == "ok" and fold.micro_batch is not None
+    ]
+    if record.state == "failed" and all(fold.state == "ok" for fold in folds):
         ends = [end for end in map(end_of, folds) if end is not None]
         troubles.append(_trouble(record.reason, outcome, place, max(ends, default=None)))
     return troubles
@@ -62,6 +68,11 @@ def _trouble(cause: str, outcome: str, place: str, at: datetime | None) -> Troub
 def _join(alike: Sequence[Trouble]) -> Trouble:
     ordered = sorted(alike, key=lambda trouble: trouble.first or FIRST)
     return replace(ordered[0], times=len(ordered), last=ordered[-1].last)
+
+
+def tell_repeat(fold: FoldScore) -> str:
+    """Return how a fold ended for which memory did not suffice at first."""
+    return f"repeated with {fold.micro_batch} examples at a time: {fold.state}"
 
 
 def name_cause(reason: str) -> str:

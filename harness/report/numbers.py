@@ -74,12 +74,17 @@ def show_span(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s" if seconds >= 1 or not seconds else "1 s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 def show_bytes(value: float) -> str:
-    """Return `3.2 GB` or `40 MB`, in powers of ten as disks are sold."""
-    return f"{value / 1e9:.1f} GB" if value >= 1e8 else f"{value / 1e6:.0f} MB"
+    """Return `3.2 GB`, `40 MB` or `12 B`, in powers of ten as disks are sold."""
+    for size, unit, digits in ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0)):
+        if value >= size / 10 * (1 if digits else 10):
+            return f"{value / size:.{digits}f} {unit}"
+    return f"{value:.0f} B"
 
 
 def show_count(value: int | None) -> str:

@@ -16,6 +16,7 @@ BAR = 20
 NARROW = 60  # columns, below which there are no bars
 CAUSE_LETTERS = 300
 GOES_ON = "the same command goes on"
+ENDED = {"deadline": "ended with its budget", "stopped": "stopped", "failed": "ended by a fault"}
 FAR_S = 18 * 3600  # what is further away is told with its date
 
 
@@ -67,6 +68,7 @@ def describe(status: Status) -> dict[str, object]:
         ],
         "damage": list(status.damage),
         "report": None if status.report is None else str(status.report),
+        "log": None if status.log is None else str(status.log),
     }
 
 
@@ -78,13 +80,10 @@ def _tell_phase(status: Status) -> str:
         return f"running since {since} ({status.owner})"
     if status.phase == "complete":
         return f"finished {ended}. {_tell_counts(status)}"
-    if status.phase == "deadline":
-        return f"the budget ended {ended}."
-    if status.phase == "stopped":
-        return f"stopped {ended}: {sanitise(status.last_words)}"
-    if status.phase == "failed":
-        return f"ended by a fault {ended}: {sanitise(status.last_words)}"
-    return _tell_killed(status, ended)
+    if status.phase == "killed":
+        return _tell_killed(status, ended)
+    why = f": {sanitise(status.last_words)}" if status.last_words else ""
+    return f"{ENDED[status.phase]} {ended}{why}"
 
 
 def _tell_killed(status: Status, ended: str) -> str:
@@ -177,8 +176,8 @@ def _tell_next(status: Status) -> str:
         parts.append(f"to stop it: kill {owner.pid}" + ("" if here else f" on host {sanitise(owner.host)}"))
     elif status.phase != "complete":
         parts.append(GOES_ON)
-    else:
-        parts.append(f"log: {sanitise(str(status.folder / 'run.log'))}")
+    elif status.log is not None:
+        parts.append(f"log: {sanitise(str(status.log))}")
     return " · ".join(parts)
 
 

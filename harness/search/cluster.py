@@ -30,6 +30,8 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+# What workers read was fetched before they start: they ask no hub, and so need no token of one.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 PREFIX = "harness-ray-"
 FRESH_S = 60  # a folder younger than this may not be claimed yet
 
@@ -61,9 +63,15 @@ def start_cluster(*, cpus: int, threads: int = 1) -> Cluster:
     try:
         _sweep()
         _start(cluster.folder, cpus, threads)
-    except BaseException:
+    except BaseException as fault:
         cluster.close()
-        raise
+        if type(fault) is not Exception:
+            raise
+        # Ray 2.60 says by a bare one that its processes were not up in 30 s.
+        raise EnvironmentFault(
+            f"Ray does not start on this machine ({str(fault).strip().splitlines()[0]}): look at its load, memory and "
+            "disk; with --workers 1 a run needs no Ray"
+        ) from fault
     return cluster
 
 
@@ -156,9 +164,8 @@ def _start(folder: Path, cpus: int, threads: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=str(
-                folder / "ray"
-            ),  # Ray 2.60 opens it to everybody; what is around it stays ours alone
+            # Ray 2.60 opens this folder to everybody; the one around it stays its user's.
+            _temp_dir=str(folder / "ray"),
         )
 
 
@@ -175,7 +182,7 @@ def _environment(token: Path, threads: int) -> Iterator[None]:
     hidden = [name for name in before if names_secret(name) or name == "RAY_ADDRESS"]
     for name in hidden:
         del os.environ[name]
-    lent = dict.fromkeys(THREADS, str(threads))
+    lent = dict.fromkeys(THREADS, str(threads)) | OFFLINE
     lent["PYTHONPATH"] = own_path()
     back = {name for name in (*hidden, *lent) if not name.startswith("RAY_")}
     os.environ |= lent

@@ -106,7 +106,10 @@ class _Loop:
                 self._start(job, workers=len(idle) + self._in_flight)
             elif self._in_flight or not self._end_searches():
                 break
-        return self._in_flight > 0 or self._lacks_workers()
+        if self._in_flight:
+            return True
+        self.stopped = self.stopped or stop()
+        return self._lacks_workers()
 
     def take_answers(self) -> None:
         """Wait for folds that end, and record what they came to."""

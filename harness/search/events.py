@@ -58,4 +58,11 @@ class Expected:
     workers: int
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost:
+    """A worker died, hung or could not be started; what it was fitting is asked again, or has failed."""
+
+    cause: str
+
+
+Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected | WorkerLost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,12 +21,14 @@ from harness.search.cluster import (
     find_own_node,
     list_nodes,
 )
+from harness.search.events import Event, WorkerLost
 from harness.search.pool import Bench, Scorer, failed_score, first_lines, late_score, score_safely
 
 DEATHS = 2  # of workers under one fold: the first is bad luck
 STARTS = 3  # that fail one after the other before the pool gives up
 START_S = 900.0  # without any worker before the pool gives up: a cluster may first have to buy a machine
 FOLLOW_S = 3.0  # how often the pool looks which nodes there are, and starts workers that failed to start
+MOST_PAUSES = 20  # between two looks, where starts fail again and again: a node may be broken all night
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Place:
     """Where a worker lives, by its own word."""
 
     pid: int
-    node: str
+    host: str
+    node: str  # Ray's name of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,9 @@ class RayPool:
         workers: int | None,
         most: int = 1024,
         claim: Claim = Claim(),
+        on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
+        self._on_event = on_event
         self._cluster = cluster
         self._claim = claim
         self._wanted, self._most = workers, most
@@ -138,7 +144,7 @@ class RayPool:
     def _follow(self) -> None:
         """Start workers where there are too few, drop those that found no room, replace those whose node has gone."""
         now = time.monotonic()
-        if now - self._looked_at < FOLLOW_S:
+        if now - self._looked_at < FOLLOW_S * min(MOST_PAUSES, 1 + self._failed_starts):
             return
         self._looked_at = now
         if self._cluster.shared:
@@ -193,12 +199,18 @@ class RayPool:
         try:
             answer = ray.get(future)
         except ray.exceptions.RayTaskError as fault:
-            cause = fault.cause
-            if isinstance(cause, HarnessError):  # the scorer could not be opened, or the disk is full
+            cause = fault.cause if isinstance(fault.cause, Exception) else fault
+            if asked is None and self._has_others(worker):  # a node that cannot work must not end the night
+                return self._lose(worker, asked, cause)
+            if isinstance(
+                cause, HarnessError
+            ):  # nobody can open the scorer, or this bench; or the disk is full
                 raise cause from None
-            if asked is None:
-                return self._lose(worker, asked, fault)
-            return asked.job, failed_score(asked.job, cause if isinstance(cause, Exception) else fault)
+            return (
+                self._lose(worker, None, cause)
+                if asked is None
+                else (asked.job, failed_score(asked.job, cause))
+            )
         except ray.exceptions.RayError as death:
             return self._lose(worker, asked, death)
         if asked is None:
@@ -211,12 +223,13 @@ class RayPool:
     ) -> tuple[FoldJob, FoldScore] | None:
         """Put a new worker in a dead one's place; its fold waits for whoever is idle first, if it did not die of it."""
         self._drop(worker)
+        self._on_event(WorkerLost(cause=f"{_name(worker)}: {first_lines(death)}"))
         # Its node may be gone, and others with it: whoever is idle says again that it is there.
         for other in self._list_idle():
             other.future = other.actor.say_place.remote()
         if asked is None:  # `_follow` starts another one, for what failed now fails again at once
             self._failed_starts += 1
-            if self._failed_starts >= STARTS * (len(self._workers) + 1):
+            if self._failed_starts >= STARTS * (len(self._workers) + 1) and not self._has_others(worker):
                 raise EnvironmentFault(f"no worker can be started: {first_lines(death)}")
             return None
         self._workers.append(self._start())
@@ -237,9 +250,14 @@ class RayPool:
         if asked is None or worker.late_at is None or time.monotonic() < worker.late_at:
             return None
         assert asked.limit_s is not None
+        self._on_event(WorkerLost(cause=f"{_name(worker)}: no answer within {round(asked.limit_s, 2):g} s"))
         self._drop(worker)
         self._workers.append(self._start())
         return asked.job, late_score(asked.job, asked.limit_s)
+
+    def _has_others(self, worker: _Worker) -> bool:
+        """Say whether another worker has been there, so that the fault is not everybody's."""
+        return any(other.place is not None for other in self._workers if other is not worker)
 
     def _drop(self, worker: _Worker) -> None:
         import ray
@@ -257,6 +275,14 @@ class RayPool:
                 f"no worker was there for {START_S / 60:.0f} min: look at what the machine, or the cluster, has free. "
                 "What was finished is safe; the same command goes on"
             )
+
+
+def _name(worker: _Worker) -> str:
+    return (
+        f"process {worker.place.pid} on {worker.place.host}"
+        if worker.place
+        else "a worker that was being started"
+    )
 
 
 def _say_memory(worker: _Worker) -> str:
@@ -294,7 +320,7 @@ def _declare_actor(claim: Claim) -> Any:
         def say_place(self) -> Place:
             if self._scorer is None:  # before the first fold, whose time it is not
                 self._scorer = self._open_scorer()
-            return Place(pid=os.getpid(), node=find_own_node())
+            return Place(pid=os.getpid(), host=socket.gethostname(), node=find_own_node())
 
         def score(self, job: FoldJob) -> FoldScore:
             assert self._scorer is not None, "who says its place first has a scorer"

@@ -14,7 +14,7 @@ from harness.spec.check import check_paths, check_spec
 from harness.spec.messages import describe, place_of
 from harness.spec.models import Spec, spec_model
 from harness.spec.overrides import apply
-from harness.spec.source import Source, parse
+from harness.spec.source import SIZE, Source, parse
 from harness.spec.words import escape, show
 
 _INSTEAD = "leave it out, and give hubs their token by HF_TOKEN"
@@ -51,7 +51,8 @@ def load_spec(
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(SIZE + 1)  # one byte more than may be is enough to know
     except OSError as error:
         raise SpecError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 

@@ -27,7 +27,7 @@ def edit(path: Path, old: str, new: str, count: int = -1) -> None:
 
 
 def plan(place: Place, harness: Harness, *flags: str) -> dict[str, Any]:
-    answer = harness("plan", place.spec, "--results", place.results, "--json", *flags)
+    answer = harness("plan", place.spec, "--results", place.results, "--json", "--no-timing", *flags)
     assert answer.code == 0, answer.err
     reuse: dict[str, Any] = answer.document()["reuse"]
     return reuse

@@ -282,7 +282,10 @@ def test_pictures_and_sounds_are_run_and_exported_alike(
     )
     ran = harness("run", "media.yaml", "--allow-path", checkpoint)
     assert ran.code == 0, ran.err
-    exported = harness("export", "media", "--task", "kinds", "--out", "model")
+    refused = harness("export", "media", "--task", "kinds", "--out", "model")
+    assert refused.code == 2
+    assert f"allow it with --allow-path {checkpoint}" in refused.err  # a run may be somebody else's
+    exported = harness("export", "media", "--task", "kinds", "--out", "model", "--allow-path", checkpoint)
     assert exported.code == 0
     assert ("It was trained on clips of 0.1 s" in exported.out) == (modality == "audio")
     assert (tmp_path / "model" / "preprocessor_config.json").exists()

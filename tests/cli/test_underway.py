@@ -20,7 +20,7 @@ def test_the_longest_fold_of_a_study_tells_how_long_another_may_take() -> None:
     underway = Underway(clock=lambda: now_s[0])
     assert underway.tell() == ""
     underway.note(FoldStarted(job=make_job(0)))
-    assert "nobody knows how long" in underway.tell()
+    assert "to tell how long" in underway.tell()
     underway.note(FoldFinished(score=replace(make_score(make_job(0)), fit_s=40.0)))
     assert underway.tell() == ""
 
@@ -33,4 +33,4 @@ def test_the_longest_fold_of_a_study_tells_how_long_another_may_take() -> None:
     now_s[0] = 60.0
     assert "longer than any before" in underway.tell()
     underway.note(FoldStarted(job=make_job(0, "full")))
-    assert "nobody knows how long" in underway.tell()
+    assert "to tell how long" in underway.tell()

@@ -29,6 +29,7 @@ VERBS = (
     "export",
     "layers",
     "assets",
+    "clean",
     "doctor",
     "selfcheck",
     "schema",

@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoConfig, pipeline
 
 from harness.deploy import export as module
 from harness.deploy.export import ExportError, export_model
 from harness.deploy.refit import Winner, refit_winner
 from harness.errors import ModelError, StorageError
+from harness.learn.bench import Bench
 from harness.learn.loop import compute_logits
+from harness.learn.opening import open_bench
 from harness.learn.sources import Source
 from harness.modalities.sounds import encode_sound
 from harness.model.batch import call_logits
@@ -240,3 +243,30 @@ def test_a_refit_that_diverges_says_what_to_do_and_leaves_nothing(
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("most", "fits"), [(3, True), (0, False)])
+def test_a_refit_without_room_takes_smaller_passes_or_says_so(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, most: int, fits: bool
+) -> None:
+    """Folds that fitted are no promise: an export may run on another machine."""
+    source, winner = build_source(request), make_winner(1, dropout=0.0)
+    ours = predict_ours(source, winner)
+
+    def open_in_little_room(*args: Any) -> Bench:
+        bench = open_bench(*args)
+
+        def allocate(module: torch.nn.Module, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+            size = len(next(iter(kwargs.values())))
+            if size > most and module.training:
+                torch.empty(size * 2**52, dtype=torch.int8)  # bytes: no address space has them
+
+        bench.model.register_forward_pre_hook(allocate, with_kwargs=True)
+        return bench
+
+    monkeypatch.setattr("harness.deploy.refit.open_bench", open_in_little_room)
+    if fits:
+        np.testing.assert_allclose(predict_ours(source, winner), ours, rtol=0, atol=1e-5)
+        return
+    with pytest.raises(ModelError, match="cannot be refitted here: out of memory with 1 example at once"):
+        refit_winner(source, winner)

@@ -185,6 +185,8 @@ def test_gpus_and_a_torch_without_cuda_do_not_belong_together(tmp_path: Path) ->
         (tmp_path / name).touch()
     devices = gpu.list_devices(tmp_path)
     driver = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 07:21:20 UTC 2025\n"
+    opened = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build"
+    assert gpu.check_devices(devices, "13.0", opened).says.startswith("2 here, driver 580.159.04")
     assert gpu.check_devices([], "", "").state == "ok"
     assert gpu.check_devices(devices, "13.0", driver).says.startswith("2 here, driver 580.65.06")
     found = gpu.check_devices(devices, "", driver)

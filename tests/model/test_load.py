@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import transformers
 
 from harness.errors import ModelError
+from harness.machine import read_machine
 from harness.model.batch import call_logits, make_dummy_batch
 from harness.model.frozen import digest_frozen
 from harness.model.load import check_size, load_pretrained, reset_head
@@ -186,10 +188,57 @@ def test_a_head_is_reproducible_from_its_seed_in_another_process(bert: Path) -> 
     assert heads[0] == heads[1]
 
 
-def test_a_lying_vocabulary_is_refused_without_allocating_it(bert: Path) -> None:
-    edit_config(bert, vocab_size=10_000_000_000)
-    with pytest.raises(ModelError, match=r"config\.json asks for 160,\d{3},\d{3},\d{3} parameters"):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": 10_000_000_000}, r"'vocab_size' is 1e\+10, but the weight files hold 39 tensors of"),
+        ({"vocab_size": 1e10}, r"'vocab_size' is 1e\+10, but the weight files"),
+        ({"hidden_size": 1_000_000_000}, r"'hidden_size' is 1e\+09, but"),
+        ({"intermediate_size": 10**12}, r"'intermediate_size' is 1e\+12, but"),
+        ({"max_position_embeddings": 10**11}, r"'max_position_embeddings' is 1e\+11, but"),
+        ({"num_hidden_layers": 3000}, r"'num_hidden_layers' is 3000, but the weight files hold 39 tensors"),
+        ({"num_labels": 10**9}, r"'num_labels' is 1e\+09, but"),
+        (
+            {"vocab_size": 9_000_000},
+            r"config\.json asks for 144,\d{3},\d{3} parameters, the weight files hold",
+        ),
+    ],
+)
+def test_a_lying_configuration_is_refused_at_once(
+    bert: Path, changes: dict[str, object], message: str
+) -> None:
+    check_size(bert, TEXT)
+    edit_config(bert, **changes)
+    begun = time.process_time()
+    with pytest.raises(ModelError, match=message) as caught:
         check_size(bert, TEXT)
+    assert time.process_time() - begun < 2
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_a_vocabulary_that_lies_in_a_float_is_refused_as_one_line(bert: Path) -> None:
+    edit_config(bert, vocab_size=1e6)
+    with pytest.raises(ModelError, match="cannot be loaded as") as caught:
+        check_size(bert, TEXT)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_is_larger_than_the_machine_is_refused(tmp_path: Path) -> None:
+    """Its weights lie in a file with a hole: nothing has that many bytes, and nothing reads them."""
+    words = read_machine().whole_bytes // (4 * 1024)
+    config = transformers.BertConfig(**BERT | {"hidden_size": 1024, "vocab_size": words})
+    config.save_pretrained(tmp_path)
+    shape = [words, 1024]
+    tensor = {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * words * 1024]}
+    header = json.dumps({"embeddings.word_embeddings.weight": tensor}).encode()
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 4 * words * 1024)
+    with pytest.raises(
+        ModelError, match=r"parameters take [\d,]+ GiB in float32, and this machine has [\d,]+ GiB"
+    ):
+        check_size(tmp_path, TEXT)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,14 @@ def test_nothing_in_a_line_moves_a_cursor(tmp_path: Path) -> None:
     assert r"a\x1b[2Jb\x9bc\u202ed\ud800e\x07" in text
 
 
+def test_no_secret_of_the_environment_or_of_a_url_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_canary_1234567")
+    write_log(tmp_path, "error", "https://ana:canary@example.org/x?token=canary: hf_canary_1234567 refused")
+    assert "canary" not in (tmp_path / LOG).read_text()
+
+
 def test_lines_are_read_back_and_what_is_none_is_left_out(tmp_path: Path) -> None:
     write_log(tmp_path, "start", "one")
     with (tmp_path / LOG).open("a") as file:

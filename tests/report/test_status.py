@@ -46,6 +46,7 @@ FINISHED = Status(
                 last=datetime(2026, 3, 2, 4, 2, tzinfo=UTC)),
     ),
     report=Path("results/night/report.html"),
+    log=Path("results/night/run.log"),
 )  # fmt: skip
 RUNNING = replace(
     FINISHED,

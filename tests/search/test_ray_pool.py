@@ -27,7 +27,7 @@ def open_scorer():
     def score(job):
         if job.fold == 2:
             raise ValueError("no such thing")
-        names = ("HF_TOKEN", "MY_API_KEY", "RAY_ADDRESS", "OMP_NUM_THREADS", "HOME")
+        names = ("HF_TOKEN", "MY_API_KEY", "RAY_ADDRESS", "OMP_NUM_THREADS", "HOME", "HF_HUB_OFFLINE")
         said = {name: os.environ.get(name) for name in names}
         said |= {"pid": os.getpid(), "cwd": os.getcwd(), "wave": wave.__file__}
         return FoldScore(study="s", trial=0, repeat=0, fold=job.fold, state="ok", error=json.dumps(said))
@@ -91,7 +91,7 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
     workers = [json.loads(said["answers"][fold][1]) for fold in ("0", "1")]
     for worker in workers:
         assert worker["HF_TOKEN"] is worker["MY_API_KEY"] is worker["RAY_ADDRESS"] is None
-        assert worker["OMP_NUM_THREADS"] == "1"
+        assert worker["OMP_NUM_THREADS"] == worker["HF_HUB_OFFLINE"] == "1"
         assert worker["HOME"] == os.environ.get("HOME")
         assert worker["cwd"] == str(long)
         assert not worker["wave"].startswith(str(tmp_path))

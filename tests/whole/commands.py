@@ -124,19 +124,13 @@ class Command:
         return {pid: line for pid, line in self.left().items() if not line.startswith(AGENTS)}
 
 
-def start_command(folder: Path, workers: int, *flags: str) -> Command:
-    """Start `harness run` on the spec in a folder, with its caches and results there."""
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
-    line = [sys.executable, "-P", "-c", HARNESS, "run", "small.yaml", "--workers", str(workers), "--offline"]
+def start_command(folder: Path, workers: int | None, *flags: str) -> Command:
+    """Start `harness run` on the spec in a folder, with its caches and results there; None: as many as it takes."""
     with (folder / "said.txt").open("a") as said:
         process = subprocess.Popen(
-            [*line, *flags],
+            [*_line(workers), *flags],
             cwd=folder,
-            env=environment,
+            env=_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
@@ -144,6 +138,45 @@ def start_command(folder: Path, workers: int, *flags: str) -> Command:
             start_new_session=True,
         )
     return Command(process=process, folder=folder)
+
+
+def start_in_shell(folder: Path, workers: int, redirections: str, *flags: str, **variables: str) -> Command:
+    """Start `harness run` as a shell does with redirections; a terminal among them becomes the one that rules it."""
+    process = subprocess.Popen(
+        ["sh", "-c", f'exec "$0" "$@" {redirections}', *_line(workers), *flags],
+        cwd=folder,
+        env=_environment(folder) | variables,
+        text=True,
+        start_new_session=True,
+    )
+    return Command(process=process, folder=folder)
+
+
+def run_harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a folder to its end."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", HARNESS, *arguments],
+        cwd=folder,
+        env=_environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def _line(workers: int | None) -> list[str]:
+    given = [] if workers is None else ["--workers", str(workers)]
+    return [sys.executable, "-P", "-c", HARNESS, "run", "small.yaml", *given, "--offline"]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def end_command(command: Command) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,24 @@ import pytest
 
 from harness.record.ledger import LEDGER, read_history
 from tests.whole.commands import (
+    LIMIT_S,
     Command,
     assert_kept,
     check_complete,
+    count_folds,
     end_command,
     read_table,
     start_command,
     wait_for,
     write_suite,
 )
-from tests.whole.nodes import Machines, free_port, lack
+from tests.whole.nodes import Machines, Node, free_port, lack
 
 pytestmark = pytest.mark.whole
 Start = Callable[..., Command]
 HERE = socket.gethostname()
-REFUSED_S = 30.0  # of which 10 s are the limit, the rest a busy machine's imports
+REFUSED_S = 60.0  # 8 s where nothing else runs
+LOST = re.compile(r" worker   process (\d+)")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +73,7 @@ def start(
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     started: list[Command] = []
 
-    def start(workers: int, *flags: str) -> Command:
+    def start(workers: int | None, *flags: str) -> Command:
         place = f"compute.address={machines.address}"
         started.append(
             start_command(tmp_path, workers, "--set", place, "--set", "compute.spread=true", *flags)
@@ -88,15 +92,41 @@ def hosts(run: Path) -> Counter[str]:
     return Counter(fold.host for record in read_history(run).trials.values() for fold in record.folds)
 
 
+def let_both_fit(command: Command, nodes: Sequence[Node]) -> None:
+    """Hold whoever is ahead until every node has fitted a few folds: a worker's start takes longer than the suite."""
+    held: list[int] = []
+    try:
+        end = time.monotonic() + LIMIT_S
+        while (
+            min(fitted := [hosts(command.run)[HERE if node.name == "head" else node.name] for node in nodes])
+            < 4
+        ):
+            assert not command.ended, command.said()
+            assert time.monotonic() < end, f"folds of each node: {fitted}"
+            for node in [node for node, folds in zip(nodes, fitted, strict=True) if folds >= 4 and not held]:
+                held += node.workers()
+                hold(held)
+            time.sleep(0.02)
+    finally:
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
+
+
+def hold(pids: Sequence[int]) -> None:
+    """Let processes stand still."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+
+
 def test_nodes_that_share_no_folder_give_the_table_of_one_worker(
     machines: Machines, start: Start, undisturbed: Any
 ) -> None:
     machines.token.chmod(0o644)  # as Ray itself leaves it
     command = start(2)
+    let_both_fit(command, machines.nodes)
     assert command.finish() == 0, command.said()
     check_complete(command.run)
     assert read_table(command.run) == undisturbed
-    assert min(hosts(command.run)[name] for name in (HERE, "node2")) > 5
     head, node = machines.nodes
     assert node.parcels() == {"tiny-bert", "texts.csv"}
     assert head.parcels() == set()  # it sees the driver's folder
@@ -109,10 +139,10 @@ def test_a_node_that_is_killed_costs_its_folds_once_and_one_that_is_added_gets_w
     machines: Machines, start: Start, undisturbed: Any
 ) -> None:
     head, lost = machines.nodes[:2]
-    command = start(3)
-    wait_for(lambda: min(hosts(command.run)[name] for name in (HERE, "node2")) > 3, "folds of both")
-    for pid in (*lost.workers(), *head.workers()):  # each in a fold, for the driver leaves none idle
-        os.kill(pid, signal.SIGSTOP)
+    command = start(None)
+    let_both_fit(command, machines.nodes)
+    (victim,) = lost.workers()
+    hold([victim, *head.workers()])  # each in a fold, for the driver leaves none idle
     time.sleep(1)
     lost.kill()
     before, killed = read_history(command.run), time.monotonic()
@@ -126,6 +156,26 @@ def test_a_node_that_is_killed_costs_its_folds_once_and_one_that_is_added_gets_w
     assert read_table(command.run) == undisturbed
     assert_kept(before, read_history(command.run))
     assert added.parcels() == {"tiny-bert", "texts.csv"}
+    assert f"worker   process {victim} on node2: " in (command.run / "run.log").read_text()
+    lost_pids = {int(pid) for pid in LOST.findall((command.run / "run.log").read_text())}
+    assert len(lost_pids) == 1  # nothing else was asked twice
+
+
+def test_the_end_of_the_driver_ends_its_workers_on_all_nodes_and_the_same_command_goes_on(
+    machines: Machines, start: Start, undisturbed: Any
+) -> None:
+    command = start(2)
+    alive = [node for node in machines.nodes if node.process.poll() is None]
+    wait_for(
+        lambda: sum(len(node.workers()) for node in alive) == 2 and count_folds(command.run) > 5, "workers"
+    )
+    os.kill(command.process.pid, signal.SIGKILL)
+    acknowledged = read_history(command.run)
+    wait_for(lambda: not any(node.workers() for node in alive), "end of the workers", limit_s=30)
+    again = start(1)
+    assert again.finish() == 0, again.said()
+    assert read_table(again.run) == undisturbed
+    assert_kept(acknowledged, read_history(again.run))
 
 
 def test_a_cluster_is_joined_only_with_its_token(

@@ -13,8 +13,8 @@ import pytest
 
 from harness.cli.main import run
 from tests.whole.commands import Command, end_command, start_command, write_suite
-from tests.whole.grpc import REFUSED, UNKNOWN, ask_http, call
 from tests.whole.sockets import list_listening
+from tests.whole.wire import REFUSED, UNKNOWN, ask_http, call
 
 pytestmark = pytest.mark.whole
 

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.hours import Hours, expect_hours, list_untold
 from harness.judge.detectable import DISCORDANCE, Detectable, find_detectable
 from harness.limits import count_workers
-from harness.machine import read_machine
+from harness.machine import Machine, read_machine
 from harness.plan import Plan, expand
+from harness.prospect.hours import Hours, expect_hours, list_untold
+from harness.prospect.reuse import Reuse, find_reuse
+from harness.prospect.room import Need, Room, measure_room, refuse_memory
+from harness.prospect.timing import Bench, Timings, find_largest, read_timings, time_bench
 from harness.record.counts import count_fits, count_pending
 from harness.record.history import History
 from harness.record.ledger import read_history
 from harness.record.rows import Rows
-from harness.reuse import Reuse, find_reuse
-from harness.room import Need, Room, measure_room, refuse_memory
+from harness.report.numbers import show_bytes
 from harness.runs import RESULTS
 from harness.search.allotment import allot
 from harness.spec.models import Budget, Spec
 from harness.supply import bind, open_source
-from harness.timing import Bench, Timings, read_timings, time_bench
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
@@ -76,7 +77,8 @@ def plan_suite(
     wanted = [bench for bench in list_untold(plan, history) if bench not in known]
     if not time_fits or any(refuse_memory(parameters, machine)):
         wanted = []
-    timings, untimed = _time_fits(plan, spec, source, wanted, known, progress)
+    refused = [told for bench in wanted if (told := refuse_large(plan, source, bench, machine))]
+    timings, untimed = _time_fits(plan, spec, source, [] if refused else wanted, known, progress)
     return Prospect(
         plan=plan,
         known={study.id: count_fits(study, history) for study in plan.studies},
@@ -87,7 +89,14 @@ def plan_suite(
         timings=timings,
         untimed=untimed,
         room=measure_room(
-            Need(plan=plan, history=history, timings=timings, parameters=parameters, workers=workers),
+            Need(
+                plan=plan,
+                history=history,
+                timings=timings,
+                parameters=parameters,
+                workers=workers,
+                refused=tuple(refused),
+            ),
             spec.compute,
             machine=machine,
             results=folder,
@@ -113,6 +122,25 @@ def _count_parameters(spec: Spec, source: Source) -> dict[str, int]:
 
     folders = {name: find_checkpoint(spec, name, base=source.base, offline=True) for name in spec.backbones}
     return {name: count_stored(folder) for name, folder in folders.items()}
+
+
+def refuse_large(plan: Plan, source: Source, bench: Bench, machine: Machine) -> str:
+    """Return in words that a fit is more than the machine even with one example at a time; "" where it is not.
+
+    Reckoned before it is tried: what does not fit is killed, and a plan with it.
+    """
+    from harness.learn.footprint import choose_largest, estimate_memory
+
+    if source.spec().compute.gpus_per_worker:  # its memory is not this machine's
+        return ""
+    footprint = estimate_memory(source, *bench, choose_largest(find_largest(plan, bench)))
+    if footprint.least <= machine.whole_bytes:
+        return ""
+    needed, whole = show_bytes(footprint.least), show_bytes(machine.whole_bytes)
+    return (
+        f"{' · '.join(bench)}: a fit takes {needed} with one example at a time, and this machine gives {whole}: use a "
+        "smaller backbone, shorter inputs or a larger machine"
+    )
 
 
 def _time_fits(

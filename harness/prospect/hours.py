@@ -8,10 +8,10 @@ import numpy as np
 
 from harness.candidate import list_depths
 from harness.plan import Plan, Study
+from harness.prospect.timing import Bench, Timing, Timings, find_ends
 from harness.record.counts import count_following
 from harness.record.history import History
 from harness.spec.models import Search
-from harness.timing import Bench, Timing, Timings, find_ends
 
 DRAWS = 400
 ENOUGH = 3  # fits of a study itself, which then say more than any timing

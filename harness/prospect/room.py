@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.cache import measure_shelf, sum_shelf
 from harness.machine import Machine
 from harness.plan import Plan
+from harness.prospect.timing import Timings
 from harness.record.counts import count_pending
 from harness.record.history import History
+from harness.report.numbers import show_bytes
 from harness.spec.models import Compute
-from harness.timing import Timings, sum_shelf
 
 GIB = 2**30
 FILE_BYTES = 4_500  # of a file of predictions without its rows, as Parquet has it
@@ -51,11 +53,12 @@ class Need:
     timings: Timings
     parameters: Mapping[str, int]  # of each backbone, by name
     workers: int
+    refused: tuple[str, ...] = ()  # what was found before, in words
 
 
 def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Path, cache: Path) -> Room:
     """Return what the fits that are left take of disk and memory, and what of it cannot be had."""
-    results_bytes = _count_results(need.plan, need.history)
+    results_bytes = count_results(need.plan, need.history)
     wanted = sum(timing.shelf_bytes for timing in need.timings.values())
     shelf_bytes = max(0, min(compute.shelf_bytes, wanted) - sum_shelf(cache))
     measured = max((timing.peak_bytes for timing in need.timings.values()), default=0)
@@ -69,6 +72,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
         memory_bytes=machine.free_bytes,
     )
     faults = [
+        *need.refused,
         *refuse_memory(need.parameters, machine),
         *_refuse_workers(room, need.workers),
         *_refuse_disk(room, results, cache),
@@ -78,7 +82,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
 
 def refuse_memory(parameters: Mapping[str, int], machine: Machine) -> Iterator[str]:
     """Yield each backbone of which one fit is more than the whole machine, before anything tries."""
-    whole = min(machine.memory_bytes, machine.limit_bytes or machine.memory_bytes)
+    whole = machine.whole_bytes
     for name, count in parameters.items():
         if (needed := estimate_fit_bytes(count)) > whole:
             yield (
@@ -112,8 +116,8 @@ def _refuse_disk(room: Room, results: Path, cache: Path) -> Iterator[str]:
         )
 
 
-def _count_results(plan: Plan, history: History) -> int:
-    """Return the bytes that a run's folder grows by; what is done lies there already."""
+def count_results(plan: Plan, history: History) -> int:
+    """Return about how many bytes a run's folder still grows by; what is done lies there already."""
     total, fits = 0, 0
     for study in {study.id: study for study in plan.studies}.values():
         facts = plan.survey.tasks[study.task]
@@ -127,3 +131,15 @@ def _count_results(plan: Plan, history: History) -> int:
 def _find_there(folder: Path) -> Path:
     folder = folder.absolute()
     return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def tell_full(folder: Path, plan: Plan, history: History, cache: Path) -> str:
+    """Return what a run says whose disk is full: what is safe, how much to free, and what frees it."""
+    folds = sum(len(record.folds) + len(record.reduced) for record in history.trials.values())
+    left, place = min((shutil.disk_usage(_find_there(each)).free, each) for each in (folder, cache))
+    shelf = measure_shelf(cache).free_bytes
+    freed = f" (`harness clean --shelf` frees {show_bytes(shelf)})" if shelf else ""
+    return (
+        f"disk full: {show_bytes(left)} left in {place}. Stopped cleanly; {folds:,} folds are safe. Free about "
+        f"{show_bytes(count_results(plan, history))}{freed} and run the same command again."
+    )
