@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_tells_when_it_ends_and_how_to_stop_it() -> None:
         " 512 complete, 33 pruned, 4 failed, 0 lost, 2 under way; 549 of 3,840 trials\n"
         " xray  ####################  1,920/1,920  best 0.912  macro-f1\n"
         " 19,000 of at most 28,000 fits done; about 5 h 10 min left, until 13:10\n"
-        "   the budget ends 11:00, in 3 h 0 min\n"
+        "   the budget ends 11:00, in 3 h\n"
         " results/night/report.html · to stop it: kill 4711\n"
     )
 

@@ -14,10 +14,12 @@ from harness.record.history import History
 from harness.record.ledger import LEDGER, Ledger, read_history
 from harness.record.means import mean_score
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.allotment import Allotment
 from harness.search.drive import Outcome, drive
 from harness.search.events import Event, FoldFinished, FoldStarted
 from harness.search.pool import LocalPool
 from harness.search.proposals import Proposals
+from harness.search.schedule import Schedule
 from harness.spec.models import Search
 from harness.spec.options import Confirm
 from tests.search.made import make_plan, make_score, make_study, read_tables, run_plan
@@ -50,7 +52,7 @@ def run(
             open_proposals=lambda study: Proposals.open(folder, study, SEARCH, before),
             pool=LocalPool(lambda: make_score),
             search=SEARCH,
-            clock=lambda: 0.0,
+            schedule=Schedule(studies, ledger.history, Allotment(), clock=lambda: 0.0),
             find_best=lambda study: choose(ledger, study),
             stop=lambda: next(started, None) is None,
             on_event=(events if events is not None else []).append,
@@ -152,7 +154,7 @@ def test_a_fit_that_fails_on_less_data_leaves_its_trial_complete(tmp_path: Path)
             open_proposals=lambda study: Proposals.open(tmp_path, study, SEARCH, ledger.history()),
             pool=LocalPool(lambda: score),
             search=SEARCH,
-            clock=lambda: 0.0,
+            schedule=Schedule(PLAN.studies[:1], ledger.history, Allotment(), clock=lambda: 0.0),
             find_best=lambda study: choose(ledger, study),
         )
         (record,) = ledger.history().trials.values()
