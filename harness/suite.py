@@ -188,7 +188,7 @@ def _search(
         if outcome.ended == "stopped":
             return outcome
         jobs = _list_tests(spec, plan, folder, ledger.history(), reopen=reopen_test)
-        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop)
+        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop, on_event=on_event)
     finally:
         pool.close()
     if tested or outcome.ended != "complete":

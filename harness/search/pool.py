@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Protocol
 
@@ -104,9 +105,10 @@ def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
 
 def late_score(job: FoldJob, limit_s: float) -> FoldScore:
     """Return the score of a fold that was given up after its limit."""
-    return _score_without(
+    late = _score_without(
         job, "timeout", f"no answer within {round(limit_s, 2):g} s: its worker was replaced"
     )
+    return replace(late, fit_s=limit_s)  # it took the time, though it came to nothing
 
 
 def first_lines(fault: BaseException) -> str:
