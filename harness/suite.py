@@ -75,8 +75,8 @@ def run_suite(
     `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
     on what was locked away, though it was opened for another one before. `insecure` joins a Ray cluster that lets
     anybody in. `skip_missing` leaves out tasks and backbones that cannot be had. `progress` is told what takes time
-    before the start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
-    durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
+    before the start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every
+    fold is durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
     began, began_s = datetime.now().astimezone(), time.monotonic()
     folder = results / spec.name
