@@ -153,9 +153,8 @@ class RayPool:
                 if worker.place is not None and worker.place.node not in nodes:
                     self._drop(worker)
         wanted = self._count_wanted()
-        for worker in [worker for worker in self._workers if worker.place is None][
-            : len(self._workers) - wanted
-        ]:
+        waiting = [worker for worker in self._workers if worker.place is None]
+        for worker in waiting[: max(0, len(self._workers) - wanted)]:
             self._drop(worker)
         self._workers += [self._start() for _ in range(wanted - len(self._workers))]
 
