@@ -201,6 +201,41 @@ def test_a_worker_that_fails_to_start_is_replaced_and_those_that_are_starting_ar
     assert run_probe(tmp_path, STARTING)["opened"] == 4
 
 
+ALONE = """
+import json, os, signal, time
+from pathlib import Path
+from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import start_cluster
+from harness.search.ray_pool import RayPool
+
+job = FoldJob(study="s", task="t", backbone="b", arm="a", kind="baseline", trial=0, repeat=0, fold=0, candidate=None)
+
+def open_scorer():
+    while Path("died").exists():  # nobody comes in the place of the one that died
+        time.sleep(0.1)
+    def score(job):
+        Path("died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return score
+
+pool = RayPool(open_scorer, start_cluster(cpus=1), workers=1)
+while not pool.idle():
+    pool.wait(1)
+began, answers = time.monotonic(), []
+pool.submit(job, 8.0)
+while not answers and time.monotonic() < began + 25:
+    answers = pool.wait(30)
+pool.close()
+print(json.dumps({"took": time.monotonic() - began, "answers": [[score.state, score.error] for _, score in answers]}))
+"""
+
+
+def test_a_fold_that_lost_its_worker_is_given_up_at_its_time_though_nobody_is_there(tmp_path: Path) -> None:
+    said = run_probe(tmp_path, ALONE)
+    assert said["answers"] == [["timeout", "no answer within 8 s: its worker was replaced"]]
+    assert 8 <= said["took"] < 20
+
+
 def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> dict[str, Any]:
     """Run a script in a folder and return what it says."""
     (folder / "probe.py").write_text(text)
