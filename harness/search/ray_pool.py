@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -52,10 +53,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """A fold that somebody is to fit, how long that may take, and the workers that died under it."""
+    """A fold that somebody is to fit, how long that may take, and the workers that died under it.
+
+    The moment is kept when it is asked again: a deadline does not move.
+    """
 
     job: FoldJob
     limit_s: float | None
+    late_at: float  # on the monotonic clock; infinite without a limit
     deaths: int = 0
 
 
@@ -69,7 +74,6 @@ class _Worker:
     actor: Any
     future: Any
     asked: _Asked | None = None
-    late_at: float | None = None  # on the monotonic clock
     bench: Bench | None = None
     place: Place | None = None
     peak_bytes: int = 0  # of resident memory, when it was seen last
@@ -116,7 +120,8 @@ class RayPool:
 
     def submit(self, job: FoldJob, limit_s: float | None) -> None:
         """Give a job to the idle worker that knows its bench, else to a new one, else to any."""
-        self._give(_Asked(job=job, limit_s=limit_s))
+        late_at = math.inf if limit_s is None else time.monotonic() + limit_s
+        self._give(_Asked(job=job, limit_s=limit_s, late_at=late_at))
 
     def wait(self, limit_s: float) -> list[tuple[FoldJob, FoldScore]]:
         """Return the folds that have ended; one that lost its worker is asked again, or given up."""
@@ -125,13 +130,14 @@ class RayPool:
         self._follow()
         expected = {worker.future: worker for worker in self._workers if worker.future is not None}
         if not expected:
-            self._pause(limit_s)
-            return []
+            self._pause(self._patience(limit_s))
+            return self._give_up_waiting()
         ready, _ = ray.wait(list(expected), num_returns=1, timeout=self._patience(limit_s), fetch_local=True)
         if ready:
             ready, _ = ray.wait(list(expected), num_returns=len(expected), timeout=0, fetch_local=True)
         answers = [self._hear(expected[future]) for future in ready]
         answers += [self._give_up(worker) for worker in list(self._workers)]
+        answers += self._give_up_waiting()
         while self._again and self._list_idle():
             self._give(self._again.popleft())
         self._check_life()
@@ -153,9 +159,8 @@ class RayPool:
                 if worker.place is not None and worker.place.node not in nodes:
                     self._drop(worker)
         wanted = self._count_wanted()
-        for worker in [worker for worker in self._workers if worker.place is None][
-            : len(self._workers) - wanted
-        ]:
+        waiting = [worker for worker in self._workers if worker.place is None]
+        for worker in waiting[: max(0, len(self._workers) - wanted)]:
             self._drop(worker)
         self._workers += [self._start() for _ in range(wanted - len(self._workers))]
 
@@ -182,20 +187,19 @@ class RayPool:
         bench = (job.task, job.backbone)
         worker = min(self._list_idle(), key=lambda worker: (worker.bench != bench, worker.bench is not None))
         worker.asked, worker.bench = asked, bench
-        worker.late_at = None if asked.limit_s is None else time.monotonic() + asked.limit_s
         worker.future = worker.actor.score.remote(job)
 
     def _patience(self, limit_s: float) -> float:
         """Return how long to wait at most, so that no late fold is given up much later than it should be."""
-        late = [worker.late_at for worker in self._workers if worker.late_at is not None]
-        return max(0.0, min([limit_s, *(moment - time.monotonic() for moment in late)]))
+        asked = [*self._again, *(worker.asked for worker in self._workers if worker.asked is not None)]
+        return max(0.0, min([limit_s, *(each.late_at - time.monotonic() for each in asked)]))
 
     def _hear(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         """Take a worker's answer, a fold's score or that it is there; or learn of its death."""
         import ray
 
         future, asked = worker.future, worker.asked
-        worker.future = worker.asked = worker.late_at = None
+        worker.future = worker.asked = None
         try:
             answer = ray.get(future)
         except ray.exceptions.RayTaskError as fault:
@@ -247,13 +251,18 @@ class RayPool:
         if worker.place is not None and worker.place.node == self._node:
             worker.peak_bytes = max(worker.peak_bytes, _read_peak(worker.place.pid))
         asked = worker.asked
-        if asked is None or worker.late_at is None or time.monotonic() < worker.late_at:
+        if asked is None or asked.limit_s is None or time.monotonic() < asked.late_at:
             return None
-        assert asked.limit_s is not None
         self._on_event(WorkerLost(cause=f"{_name(worker)}: no answer within {round(asked.limit_s, 2):g} s"))
         self._drop(worker)
         self._workers.append(self._start())
         return asked.job, late_score(asked.job, asked.limit_s)
+
+    def _give_up_waiting(self) -> list[tuple[FoldJob, FoldScore]]:
+        """Return the folds over their limit that wait for a worker in the place of a dead one."""
+        late = [asked for asked in self._again if time.monotonic() >= asked.late_at]
+        self._again = deque(asked for asked in self._again if asked not in late)
+        return [(asked.job, late_score(asked.job, asked.limit_s or 0.0)) for asked in late]
 
     def _has_others(self, worker: _Worker) -> bool:
         """Say whether another worker has been there, so that the fault is not everybody's."""

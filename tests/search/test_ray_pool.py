@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,17 +156,7 @@ print(json.dumps(said))
 
 
 def test_what_hangs_or_dies_is_replaced_and_the_others_fit_on(tmp_path: Path) -> None:
-    (tmp_path / "trouble.py").write_text(TROUBLE)
-    ran = subprocess.run(
-        [sys.executable, "-P", "trouble.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert ran.returncode == 0, ran.stderr
-    said = json.loads(ran.stdout)
+    said = run_probe(tmp_path, TROUBLE, 180)
     late = ["timeout", "no answer within 1 s: its worker was replaced"]
     assert (said["late"]["1"], said["late"]["2"]) == (late, late)
     assert said["late"]["took"] < 10
@@ -176,3 +167,86 @@ def test_what_hangs_or_dies_is_replaced_and_the_others_fit_on(tmp_path: Path) ->
     assert error.startswith("RuntimeError: its worker died 2 times, 0.")
     assert "GB resident at last sight: " in error
     assert [said["well"][fold][0] for fold in ("4", "5")] == ["ok", "ok"]
+
+
+STARTING = """
+import json, os, time
+from pathlib import Path
+from harness.search.cluster import start_cluster
+from harness.search.ray_pool import RayPool
+
+def open_scorer():
+    with open("opened", "a") as opened:
+        opened.write(f"{os.getpid()}\\n")
+    count = lambda: len(Path("opened").read_text().splitlines())
+    if count() == 1:
+        raise OSError("the first one fails")
+    patience = time.monotonic() + 60
+    while count() < 4 and time.monotonic() < patience:  # until the one in its place is there
+        time.sleep(0.1)
+    time.sleep(1)
+    return print
+
+pool = RayPool(open_scorer, start_cluster(cpus=3), workers=3)
+while len(pool.idle()) < 3:
+    pool.wait(1)
+pool.close()
+print(json.dumps({"opened": len(Path("opened").read_text().splitlines())}))
+"""
+
+
+def test_a_worker_that_fails_to_start_is_replaced_and_those_that_are_starting_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    assert run_probe(tmp_path, STARTING)["opened"] == 4
+
+
+ALONE = """
+import json, os, signal, time
+from pathlib import Path
+from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import start_cluster
+from harness.search.ray_pool import RayPool
+
+job = FoldJob(study="s", task="t", backbone="b", arm="a", kind="baseline", trial=0, repeat=0, fold=0, candidate=None)
+
+def open_scorer():
+    while Path("died").exists():  # nobody comes in the place of the one that died
+        time.sleep(0.1)
+    def score(job):
+        Path("died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return score
+
+pool = RayPool(open_scorer, start_cluster(cpus=1), workers=1)
+while not pool.idle():
+    pool.wait(1)
+began, answers = time.monotonic(), []
+pool.submit(job, 8.0)
+while not answers and time.monotonic() < began + 25:
+    answers = pool.wait(30)
+pool.close()
+print(json.dumps({"took": time.monotonic() - began, "answers": [[score.state, score.error] for _, score in answers]}))
+"""
+
+
+def test_a_fold_that_lost_its_worker_is_given_up_at_its_time_though_nobody_is_there(tmp_path: Path) -> None:
+    said = run_probe(tmp_path, ALONE)
+    assert said["answers"] == [["timeout", "no answer within 8 s: its worker was replaced"]]
+    assert 8 <= said["took"] < 20
+
+
+def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> dict[str, Any]:
+    """Run a script in a folder and return what it says."""
+    (folder / "probe.py").write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-P", "probe.py"],
+        cwd=folder,
+        env={**os.environ, **variables, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+    )
+    assert ran.returncode == 0, ran.stderr
+    said: dict[str, Any] = json.loads(ran.stdout)
+    return said
