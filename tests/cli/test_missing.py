@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+from harness.modalities.pictures import encode_picture
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Answer, Place
@@ -102,3 +109,57 @@ def test_with_everything_there_the_flag_changes_nothing(finished: Place, harness
     before = finished.folds()
     assert run(finished, harness, "--skip-missing").code == 0
     assert finished.folds() == before
+
+
+@pytest.fixture
+def pictured(suite: Place, tiny_vit: Path) -> Place:
+    """A suite with a third task, on pictures."""
+    folder = suite.spec.parent
+    shutil.copytree(tiny_vit, folder / "tiny-vit")
+    for label, red in (("dark", 20), ("light", 220)):
+        (folder / "pictures" / label).mkdir(parents=True)
+        for number in range(8):
+            pixels = np.full((16, 16, 3), red + number, dtype=np.uint8)
+            (folder / "pictures" / label / f"{number}.png").write_bytes(encode_picture(pixels))
+    task = "  look: {type: image-classification, data: {images: pictures}}\n"
+    text = suite.spec.read_text().replace("backbones:\n", f"{task}backbones:\n  vit: {{model: tiny-vit}}\n")
+    suite.spec.write_text(text)
+    return suite
+
+
+def run_beside(packages: Path, place: Place, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run a suite in a process that finds the packages of a folder too."""
+    path = os.pathsep.join((str(packages), str(Path(__file__).parents[2])))
+    flags = ("run", str(place.spec), "--results", str(place.results), "--offline", *flags)
+    return subprocess.run(
+        [sys.executable, "-P", "-c", "from harness.cli.main import main; main()", *flags],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.whole
+def test_a_torchvision_that_is_broken_costs_the_pictures_alone(
+    pictured: Place, harness: Harness, tmp_path: Path
+) -> None:
+    # Its checkpoint is known from a time before torchvision came.
+    assert harness("plan", pictured.spec, "--results", pictured.results, "--no-timing").code == 0
+    packages = tmp_path / "packages"
+    (packages / "torchvision").mkdir(parents=True)
+    (packages / "torchvision" / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    described = packages / "torchvision-0.1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.1\n")
+
+    refused = run_beside(packages, pictured)
+    assert refused.returncode == 3, refused.stderr
+    assert "pip uninstall torchvision" in flat(refused.stderr)
+    partial = run_beside(packages, pictured, "--skip-missing")
+    assert partial.returncode == 1, partial.stderr
+    assert "left out, for it could not be had: backbones.vit: " in flat(partial.stdout)
+    assert "pip uninstall torchvision" in flat(partial.stdout)
+    assert pictured.folds() == 2 * CELLS * FOLDS
