@@ -9,14 +9,14 @@ COMPANIONS = ("torchvision", "torchaudio", "torchcodec", "timm")
 
 
 def list_companions() -> tuple[str, ...]:
-    """Return the companions that are installed, each with its version; none is imported."""
+    """Return the companions that are installed, and torch beside them, with their versions; none is imported."""
     found = []
     for name in COMPANIONS:
         try:
             found.append(f"{name}-{version(name)}")
         except PackageNotFoundError:
             continue
-    return tuple(found)
+    return (*found, f"torch-{version('torch')}") if found else ()
 
 
 def tell_remedy(error: BaseException | None) -> str:
