@@ -18,6 +18,7 @@ from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
 from harness.model.checkpoint import digest_checkpoint
+from harness.model.companions import list_companions
 from harness.model.layers import count_blocks
 from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
 from harness.record.files import make_folder, write_whole
@@ -127,7 +128,9 @@ def survey_task(spec: Spec, task: str, *, base: Path, keep: Keep = lambda task, 
 def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
     """Return what a checkpoint is; remembered by content, for a second run of a suite should not import torch."""
     digest = digest_checkpoint(folder)
-    kept = cache / "backbones" / f"{digest[:32]}-{version('transformers')}.json"
+    # What was not tried beside the companions that are here now is tried: a broken one is to be told before training.
+    known = "-".join((digest[:32], version("transformers"), *list_companions()))
+    kept = cache / "backbones" / f"{known}.json"
     try:
         return BackboneFacts(**json.loads(kept.read_text()))
     except (OSError, ValueError, TypeError):  # not there, or not whole: found out again

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 Harness = Callable[..., "Answer"]
 
+ROOT = Path(__file__).parents[2]
 FOLDS = 2
 CELLS = 2 + 2  # of a task: arms and baselines
 LEFT_OUT = "left out, for it could not be had: tasks.score: "
@@ -102,3 +107,30 @@ def test_with_everything_there_the_flag_changes_nothing(finished: Place, harness
     before = finished.folds()
     assert run(finished, harness, "--skip-missing").code == 0
     assert finished.folds() == before
+
+
+def test_a_torchvision_that_broke_since_is_named_with_its_uninstall_before_anything_trains(
+    finished: Place, tmp_path: Path
+) -> None:
+    packages = tmp_path / "packages"
+    (packages / "torchvision").mkdir(parents=True)
+    (packages / "torchvision" / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    described = packages / "torchvision-0.1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.1\n")
+    before = (finished.run / "ledger.jsonl").read_bytes()
+    command = ("run", finished.spec, "--results", finished.results, "--offline", "--skip-missing")
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", "from harness.cli.main import main; main()", *map(str, command)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(packages), str(ROOT)))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Of transformers 5 no model can be imported beside it, of whatever modality.
+    assert ended.returncode == 3, ended.stderr
+    assert "backbones.bert: " in flat(ended.stderr)
+    assert "pip uninstall torchvision" in flat(ended.stderr)
+    assert (finished.run / "ledger.jsonl").read_bytes() == before
