@@ -55,11 +55,15 @@ class Interrupts:
         return self
 
     def listen(self, tell_running: Callable[[], str], log: Callable[[str, str], None]) -> None:
-        """Take the signals, for folds run from now on; a library may have taken them.
+        """Take Ctrl-C, for what starts from now on is worth waiting for.
 
         `tell_running` says what runs and how long it may take, `log` takes a kind and a text.
         """
         self._tell_running, self._log = tell_running, log
+        signal.signal(signal.SIGINT, self._hear)
+
+    def listen_again(self) -> None:
+        """Take every signal, when all processes of a library run: it may have taken some, and they ignore SIGHUP."""
         for number in FORCED:
             signal.signal(number, self._hear)
         signal.signal(signal.SIGHUP, self._hear_hangup)
@@ -68,7 +72,7 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
-            self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, from when it starts until `listen`
+            self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, until `listen_again`
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -115,11 +119,15 @@ def watch_run(
             write_log(folder, kind, text)
 
     def open_listener(plan: Plan) -> Listener:
-        interrupts.listen(underway.tell, log)  # Ray has just started, and took SIGTERM
+        from harness.search.events import PoolOpened
+
+        interrupts.listen(underway.tell, log)
         narrators = [] if quiet else [_open_narrator(plan, screen, opened).tell]
         listeners: list[Listener] = [underway.note, _Troubles(plan, tell_trouble).note, *narrators]
 
         def listen(event: Event) -> None:
+            if isinstance(event, PoolOpened):
+                interrupts.listen_again()  # Ray has just started, and took SIGTERM
             for listener in listeners:
                 listener(event)
 

@@ -17,6 +17,7 @@ import os, signal
 from harness.cli.progress import Interrupts
 with Interrupts(lambda text: None) as interrupts:
     interrupts.listen(lambda: '', lambda kind, text: None)
+    interrupts.listen_again()
     for name in {signals}:
         os.kill(os.getpid(), getattr(signal, name))
 """
@@ -51,9 +52,11 @@ import os, signal, subprocess, sys
 from harness.cli.progress import Interrupts
 with Interrupts(print) as interrupts:
     os.kill(os.getpid(), signal.SIGHUP)
+    interrupts.listen(lambda: "", lambda kind, text: print(kind, text))
+    os.kill(os.getpid(), signal.SIGHUP)
     child = subprocess.Popen([sys.executable, "-c", "import signal; print(signal.getsignal(1) == signal.SIG_IGN)"])
     assert child.wait() == 0
-    interrupts.listen(lambda: "", lambda kind, text: print(kind, text))
+    interrupts.listen_again()
     os.kill(os.getpid(), signal.SIGHUP)
 print("the end")
 """
