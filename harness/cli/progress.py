@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Event"], None]
 FORCED = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SAYING_S = 0.5  # is waited for a word to be said, where stderr is slow
 SHOW_CURSOR = b"\x1b[?25h"
 AGAIN = "Ctrl-C again ends at once and loses only these"
 
@@ -40,6 +42,7 @@ class Interrupts:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._asked = False
+        self._saying: threading.Thread | None = None
         self._tell_running: Callable[[], str] = lambda: ""
         self._log: Callable[[str, str], None] = lambda kind, text: None
 
@@ -73,6 +76,8 @@ class Interrupts:
     ) -> None:
         if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
             self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, until `listen_again`
+        if self._saying is not None:
+            self._saying.join(SAYING_S)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -81,9 +86,15 @@ class Interrupts:
             self._asked = True
             told = f"finishing the folds that run{self._tell_running()}; {AGAIN}"
             self._log("signal", f"Ctrl-C: {told}")
-            self._say(told)
+            self._say_beside(told)
             return
         self._end(number)
+
+    def _say_beside(self, told: str) -> None:
+        """Say it by a thread: this one may be in the midst of writing to stderr, which cannot be entered twice."""
+        self._saying = threading.Thread(target=self._say, args=(told,), daemon=True)
+        self._saying.start()
+        self._saying.join(SAYING_S)
 
     def _hear_hangup(self, number: int, frame: FrameType | None) -> None:
         self._log("signal", "SIGHUP: the terminal has gone, the run goes on")
