@@ -176,6 +176,7 @@ def _search(
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
     from harness.search.allotment import allot
     from harness.search.drive import drive
+    from harness.search.events import PoolOpened
     from harness.search.proposals import Proposals
     from harness.search.schedule import Schedule
 
@@ -193,6 +194,7 @@ def _search(
     )
     pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
+        on_event(PoolOpened())
         outcome = drive(
             plan.studies,
             ledger=ledger,
