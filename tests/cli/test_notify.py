@@ -56,7 +56,9 @@ def test_what_a_message_holds_is_never_part_of_the_command(tmp_path: Path) -> No
     assert first["MESSAGE"] == '"; touch /tmp/x; $(touch x)   ? `id` %s {0} \x1b[2J'
 
 
-def test_the_same_trouble_is_told_once_and_one_within_a_minute_is_counted_in_the_next_message(tmp_path: Path) -> None:
+def test_the_same_trouble_is_told_once_and_one_within_a_minute_is_counted_in_the_next_message(
+    tmp_path: Path,
+) -> None:
     told = Told(tmp_path)
     for step in range(50):
         told.notifier.tell_trouble(f"loss not finite at step {step}")
