@@ -79,7 +79,7 @@ def test_a_finished_night_is_told_in_the_morning() -> None:
     assert render(FINISHED) == (
         " night · finished 05:12. 3,611 complete, 204 pruned, 25 failed, 0 lost\n"
         " xray                  ####################  1,920/1,920  best 0.912   macro-f1\n"
-        " a-task-wi…-long-name  ####################  1,920/1,920  best 12.300  rmse\n"
+        " a-task-wi…-long-name  ####################  1,920/1,920  best 12.340  rmse\n"
         " 19,000 fits done\n"
         " 03:17 xray vit full t-0417 fold 2  out of memory: \\x1b[2J300 MB: trial failed\n"
         "   (24 times, last 04:50)\n"

@@ -231,6 +231,34 @@ def test_the_tables_are_rehearsed_once_at_half_time(tmp_path: Path) -> None:
     assert 1600.0 - 60.0 - 3 * FIT_S <= pool.most_s <= 1600.0 - 60.0
 
 
+def test_time_that_ends_while_tables_are_written_leaves_whole_ones_and_the_next_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    plan, pool = make_suite(1, trials=30), Timed(2, take)
+    search = Search(trials=30, startup=1, sampler="random", pruner="none", batch=2)
+    started: list[int] = []
+
+    def write_slowly() -> None:
+        started.append(len(pool.jobs))
+        pool.now_s = 1300.0  # the end, at 1200, has passed meanwhile
+
+    allotment = Allotment(began_s=1000.0, ends_s=1200.0, cause="it is 07:00")
+    outcome, history = run_plan(
+        tmp_path, plan, search, pool=pool, clock=pool.clock, allotment=allotment, rehearse=write_slowly
+    )
+    assert (outcome.ended, outcome.why) == ("deadline", "it is 07:00")
+    assert started == [len(pool.jobs)]  # nothing has started since, and what ran has ended
+    folds, trials = read_tables(tmp_path)
+    acknowledged = [fold for record in history.trials.values() for fold in record.folds]
+    assert len(folds) == len(acknowledged) == len(pool.jobs)
+    assert min(count_complete(history, plan)) >= 8
+    assert {row["state"] for row in trials} <= {"complete", "running"}
+    outcome, _ = run_plan(tmp_path, plan, search, pool=Timed(2, take))
+    assert outcome.ended == "complete"
+    run_plan(tmp_path / "whole", plan, search, pool=Timed(2, take))
+    assert _scores(tmp_path) == _scores(tmp_path / "whole")
+
+
 def test_time_that_is_over_at_the_start_starts_nothing(tmp_path: Path) -> None:
     pool = Timed(2, take)
     outcome, history = run_plan(
