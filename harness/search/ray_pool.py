@@ -204,17 +204,12 @@ class RayPool:
             answer = ray.get(future)
         except ray.exceptions.RayTaskError as fault:
             cause = fault.cause if isinstance(fault.cause, Exception) else fault
-            if asked is None and self._has_others(worker):  # a node that cannot work must not end the night
-                return self._lose(worker, asked, cause)
-            if isinstance(
-                cause, HarnessError
-            ):  # nobody can open the scorer, or this bench; or the disk is full
+            if asked is not None:
+                return asked.job, failed_score(asked.job, cause)
+            # A node that cannot work must not end the night; what no worker can open is a person's to mend.
+            if isinstance(cause, HarnessError) and not self._has_others(worker):
                 raise cause from None
-            return (
-                self._lose(worker, None, cause)
-                if asked is None
-                else (asked.job, failed_score(asked.job, cause))
-            )
+            return self._lose(worker, None, cause)
         except ray.exceptions.RayError as death:
             return self._lose(worker, asked, death)
         if asked is None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 PROBE = """
 import json, os, sys
-from harness.errors import AssetError
+from harness.errors import AssetError, StorageError
 from harness.record.scores import FoldJob, FoldScore
 from harness.search.cluster import start_cluster
 from harness.search.ray_pool import RayPool
@@ -28,6 +28,8 @@ def open_scorer():
     def score(job):
         if job.fold == 2:
             raise ValueError("no such thing")
+        if job.fold == 3:
+            raise StorageError("the node's cache is full")
         names = ("HF_TOKEN", "MY_API_KEY", "RAY_ADDRESS", "OMP_NUM_THREADS", "HOME", "HF_HUB_OFFLINE")
         said = {name: os.environ.get(name) for name in names}
         said |= {"pid": os.getpid(), "cwd": os.getcwd(), "wave": wave.__file__}
@@ -45,7 +47,7 @@ said = {"workers": len(pool.idle()), "mode": oct((pool._cluster.folder / "token"
 said["before"] = before
 said["auth"] = os.environ["RAY_AUTH_MODE"]
 answers = {}
-for folds in ((0, 1), (2,)):
+for folds in ((0, 1), (2, 3)):
     for fold in folds:
         pool.submit(job(fold, task=f"t{fold % 2}"), None)
     said["idle while busy"] = pool.idle()
@@ -89,6 +91,7 @@ def test_ray_workers_see_no_secret_and_keep_their_bench(tmp_path: Path) -> None:
     assert (said["workers"], said["mode"], said["auth"], said["left"]) == (2, "0o600", "token", False)
     assert said["before"] == []  # a worker that is being started takes no fold
     assert said["answers"]["2"] == ["error", "ValueError: no such thing"]
+    assert said["answers"]["3"] == ["error", "the node's cache is full"]
     workers = [json.loads(said["answers"][fold][1]) for fold in ("0", "1")]
     for worker in workers:
         assert worker["HF_TOKEN"] is worker["MY_API_KEY"] is worker["RAY_ADDRESS"] is None
