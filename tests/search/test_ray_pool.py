@@ -239,6 +239,53 @@ def test_a_fold_that_lost_its_worker_is_given_up_at_its_time_though_nobody_is_th
     assert 8 <= said["took"] < 20
 
 
+SPOT = """
+import json, os, time
+from pathlib import Path
+from ray.cluster_utils import Cluster as Nodes
+from harness.record.scores import FoldJob, FoldScore
+from harness.search.cluster import connect_cluster
+from harness.search.ray_pool import RayPool
+
+job = FoldJob(study="s", task="t", backbone="b", arm="a", kind="baseline", trial=0, repeat=0, fold=0, candidate=None)
+here = os.getcwd()
+
+def open_scorer():
+    def score(job):
+        with open(f"{here}/begun", "a") as begun:
+            begun.write("x")
+        while not Path(here, "stays").exists():
+            time.sleep(0.1)
+        return FoldScore(study="s", trial=0, repeat=0, fold=0, state="ok")
+    return score
+
+def wait_for(reached):
+    while not reached() and not answers:
+        answers.extend(pool.wait(1))
+
+answers = []
+nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+spot = nodes.add_node(num_cpus=1)
+pool = RayPool(open_scorer, connect_cluster(nodes.address, {}), workers=1)
+wait_for(pool.idle)
+pool.submit(job, None)
+for time_ in (1, 2):
+    wait_for(lambda: Path("begun").exists() and len(Path("begun").read_text()) == time_)
+    nodes.remove_node(spot, allow_graceful=False)
+    wait_for(lambda: len([node for node in __import__("ray").nodes() if node["Alive"]]) == 1)
+    Path("stays").touch() if time_ == 2 else None
+    spot = nodes.add_node(num_cpus=1)
+wait_for(lambda: False)
+pool.close()
+nodes.shutdown()
+print("\\n" + json.dumps({"answers": [[score.state, score.error] for _, score in answers]}))
+"""
+
+
+def test_nodes_that_are_lost_are_no_fault_of_their_fold(tmp_path: Path) -> None:
+    assert run_probe(tmp_path, SPOT)["answers"] == [["ok", None]]
+
+
 def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> dict[str, Any]:
     """Run a script in a folder and return what it says."""
     (folder / "probe.py").write_text(text)
@@ -251,5 +298,5 @@ def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str)
         timeout=limit_s,
     )
     assert ran.returncode == 0, ran.stderr
-    said: dict[str, Any] = json.loads(ran.stdout)
+    said: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return said
