@@ -286,6 +286,25 @@ def test_nodes_that_are_lost_are_no_fault_of_their_fold(tmp_path: Path) -> None:
     assert run_probe(tmp_path, SPOT)["answers"] == [["ok", None]]
 
 
+SLOW = """
+import json
+from harness.errors import EnvironmentFault
+from harness.search.cluster import start_cluster
+
+try:
+    start_cluster(cpus=1)
+except EnvironmentFault as fault:
+    print(json.dumps({"fault": str(fault)}))
+"""
+
+
+def test_a_machine_too_busy_for_ray_is_told(tmp_path: Path) -> None:
+    # Ray waits no time at all for its first process, as if that came too late.
+    fault = run_probe(tmp_path, SLOW, RAY_gcs_server_port_wait_time_s="0")["fault"]
+    assert fault.startswith("Ray does not start on this machine (")
+    assert fault.endswith("with --workers 1 a run needs no Ray")
+
+
 def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> dict[str, Any]:
     """Run a script in a folder and return what it says."""
     (folder / "probe.py").write_text(text)
