@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError, StorageError
+from harness.errors import EnvironmentFault, HarnessError, StorageError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
@@ -99,7 +99,10 @@ def run_suite(
             found = ledger.history()
             ledger.reopen(plan.studies)
             logbook = Logbook(folder, plan, found)
-            with _explaining_full(folder, plan, ledger, source.cache):
+            with (
+                _explaining_full(folder, plan, ledger, source.cache),
+                _keeping_tables(folder, plan, ledger, spec),
+            ):
                 outcome = _search(
                     spec,
                     plan,
@@ -138,6 +141,18 @@ def _find_present(spec: Spec, *, base: Path, offline: bool, progress: Progress) 
     for sentence in tell_missing(survey):
         progress.say(sentence)
     return source, survey, rows
+
+
+@contextmanager
+def _keeping_tables(folder: Path, plan: Plan, ledger: Ledger, spec: Spec) -> Iterator[None]:
+    """Write the tables of what there is before a fault of the machine or the cluster ends the run."""
+    try:
+        yield
+    except EnvironmentFault:
+        history = ledger.history()
+        if history.trials:
+            write_results(folder, plan, history, spec)
+        raise
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from harness.examples import Examples, Modality, describe_twins, digest_content
 from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
-from harness.model.checkpoint import digest_checkpoint
+from harness.model.checkpoint import digest_checkpoint, require_tokenizer
 from harness.model.companions import list_companions
 from harness.model.layers import count_blocks
 from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
@@ -79,6 +79,8 @@ def _survey(source: Source, keep: Keep, at: Callable[[str], AbstractContextManag
     for name, folder in folders.items():
         with at(f"backbones.{name}"):
             backbones[name] = survey_backbone(folder, source.cache)
+            if backbones[name].modality == "text":
+                require_tokenizer(folder)
     for task, facts in tasks.items():
         with at(f"tasks.{task}"):
             _require_backbone(task, facts, backbones)

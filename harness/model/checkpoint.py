@@ -41,6 +41,8 @@ _PARTS = (
     "*processor_config.json",
 )
 
+_TOKENIZER = ("tokenizer*.json", "vocab*.json", "vocab*.txt", "bpe.codes", "*.model", "*.spm")
+
 #: Keys that name code in the folder or in a repository.
 _CODE = ("auto_map", "custom_pipelines")
 
@@ -143,6 +145,15 @@ def _limit_setting(key: str, *, tensors: int, stored: int) -> float:
     if key == "num_labels":
         return _MOST_LABELS
     return stored + _SLACK_SIZE if _SIZED.search(key) else math.inf
+
+
+def require_tokenizer(folder: Path) -> None:
+    """Raise `ModelError` where a checkpoint of texts has no file of a tokenizer: no fold could read a word."""
+    if not any(True for pattern in _TOKENIZER for _ in folder.glob(pattern)):
+        raise ModelError(
+            f"{folder}: its tokenizer is missing: put the checkpoint's tokenizer files there (tokenizer.json, or the "
+            "vocabulary)"
+        )
 
 
 def digest_checkpoint(folder: Path) -> str:

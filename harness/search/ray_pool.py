@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from harness.search.events import Event, WorkerLost
 from harness.search.pool import Bench, Scorer, failed_score, first_lines, late_score, score_safely
 
 DEATHS = 2  # of workers under one fold: the first is bad luck
+LOSSES = 8  # of workers under one fold, those of lost nodes too: it may be what takes the machines down
 STARTS = 3  # that fail one after the other before the pool gives up
 START_S = 900.0  # without any worker before the pool gives up: a cluster may first have to buy a machine
 FOLLOW_S = 3.0  # how often the pool looks which nodes there are, and starts workers that failed to start
@@ -53,7 +54,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """A fold that somebody is to fit, how long that may take, and the workers that died under it.
+    """A fold that somebody is to fit, how long that may take, and where workers died under it.
 
     The moment is kept when it is asked again: a deadline does not move.
     """
@@ -61,7 +62,7 @@ class _Asked:
     job: FoldJob
     limit_s: float | None
     late_at: float  # on the monotonic clock; infinite without a limit
-    deaths: int = 0
+    died_on: tuple[str, ...] = ()  # the nodes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,17 +205,12 @@ class RayPool:
             answer = ray.get(future)
         except ray.exceptions.RayTaskError as fault:
             cause = fault.cause if isinstance(fault.cause, Exception) else fault
-            if asked is None and self._has_others(worker):  # a node that cannot work must not end the night
-                return self._lose(worker, asked, cause)
-            if isinstance(
-                cause, HarnessError
-            ):  # nobody can open the scorer, or this bench; or the disk is full
+            if asked is not None:
+                return asked.job, failed_score(asked.job, cause)
+            # A node that cannot work must not end the night; what no worker can open is a person's to mend.
+            if isinstance(cause, HarnessError) and not self._has_others(worker):
                 raise cause from None
-            return (
-                self._lose(worker, None, cause)
-                if asked is None
-                else (asked.job, failed_score(asked.job, cause))
-            )
+            return self._lose(worker, None, cause)
         except ray.exceptions.RayError as death:
             return self._lose(worker, asked, death)
         if asked is None:
@@ -237,14 +233,13 @@ class RayPool:
                 raise EnvironmentFault(f"no worker can be started: {first_lines(death)}")
             return None
         self._workers.append(self._start())
-        asked = replace(asked, deaths=asked.deaths + 1)
-        if asked.deaths < DEATHS:
+        assert worker.place is not None, "who has a fold has said its place"
+        asked = replace(asked, died_on=(*asked.died_on, worker.place.node))
+        if _count_deaths(asked.died_on) < DEATHS and len(asked.died_on) < LOSSES:
             self._again.append(asked)
             return None
-        return asked.job, failed_score(
-            asked.job,
-            RuntimeError(f"its worker died {DEATHS} times{_say_memory(worker)}: {first_lines(death)}"),
-        )
+        cause = f"its worker died {len(asked.died_on)} times{_say_memory(worker)}: {first_lines(death)}"
+        return asked.job, failed_score(asked.job, RuntimeError(cause))
 
     def _give_up(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         """Replace a worker whose fold is over its limit, and return that; None where there is none."""
@@ -284,6 +279,12 @@ class RayPool:
                 f"no worker was there for {START_S / 60:.0f} min: look at what the machine, or the cluster, has free. "
                 "What was finished is safe; the same command goes on"
             )
+
+
+def _count_deaths(nodes: Sequence[str]) -> int:
+    """Count the deaths that are the fold's own: a node that is lost, which is seen late, takes its workers along."""
+    alive = list_nodes()
+    return sum(node in alive for node in nodes)
 
 
 def _name(worker: _Worker) -> str:
