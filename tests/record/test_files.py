@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -114,3 +115,21 @@ def test_a_run_is_claimed_while_somebody_looks_who_works_on_it(tmp_path: Path) -
     with claim_run(tmp_path):
         pass
     timer.join()
+
+
+def test_a_run_that_is_removed_while_another_process_waits_for_it_is_claimed_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    held = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def leave() -> None:
+        shutil.rmtree(folder)
+        os.close(held)
+
+    timer = threading.Timer(0.08, leave)
+    timer.start()
+    with claim_run(folder):
+        timer.join()
+        with pytest.raises(StorageError, match=f"process {os.getpid()}"), claim_run(folder):
+            pass
