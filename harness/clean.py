@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.cache import Holdings, free_shelf, measure_shelf
 from harness.errors import StorageError
-from harness.record.files import claim_run, storage_faults
+from harness.record.files import hold_run, storage_faults
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import read_lock
 from harness.record.predictions import FOLDER, list_predictions, predictions_name
@@ -58,7 +58,7 @@ def find_orphans(folder: Path) -> Orphans:
 
 def remove_orphans(folder: Path) -> Orphans:
     """Remove them, and return what was removed; raises `StorageError` where another process works on the run."""
-    with claim_run(folder):  # which also removes what a killed process was writing
+    with hold_run(folder):  # which also removes what a killed process was writing
         orphans = find_orphans(folder)
         for file in orphans.files:
             with storage_faults(file):

@@ -136,6 +136,24 @@ def claim_run(folder: Path) -> Iterator[Owner]:
 
 
 @contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Own a run folder while the context lasts, and leave it as last worked on by whoever did.
+
+    Raises `StorageError` at once where another process owns it.
+    """
+    with _claim(folder) as descriptor:
+        end = len(_split_owners(os.pread(descriptor, 4096, 0))[0])
+        with storage_faults(folder / CLAIM):
+            os.ftruncate(descriptor, end)  # a holder that was killed may have signed behind it
+            os.pwrite(descriptor, b"\n" + _sign(_name_owner()), end)
+        try:
+            yield
+        finally:
+            with storage_faults(folder / CLAIM):
+                os.ftruncate(descriptor, end)
+
+
+@contextmanager
 def _claim(folder: Path) -> Iterator[int]:
     descriptor = _open_claim(folder)
     try:
@@ -181,7 +199,7 @@ def find_owner(folder: Path) -> Owner | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _read_owner(os.pread(descriptor, 4096, 0))
+        return _read_owner(_split_owners(os.pread(descriptor, 4096, 0))[-1])
     finally:
         os.close(descriptor)
     return None
@@ -193,8 +211,8 @@ def read_last_owner(folder: Path) -> Owner | None:
     if not path.exists():
         return None
     with storage_faults(path):
-        signed = path.read_bytes()
-    return _read_owner(signed) if signed else None
+        worker, *_ = _split_owners(path.read_bytes())
+    return _read_owner(worker) if worker else None
 
 
 def _lock(descriptor: int, folder: Path) -> None:
@@ -207,7 +225,7 @@ def _lock(descriptor: int, folder: Path) -> None:
                 time.sleep(GLANCE_S)
         else:
             return
-    raise refuse_claimed(folder, _read_owner(os.pread(descriptor, 4096, 0)))
+    raise refuse_claimed(folder, _read_owner(_split_owners(os.pread(descriptor, 4096, 0))[-1]))
 
 
 def refuse_claimed(folder: Path, owner: Owner) -> StorageError:
@@ -224,6 +242,11 @@ def _read_owner(signed: bytes) -> Owner:
         return Owner(pid=int(known["pid"]), host=str(known["host"]), since=str(known.get("since", "")))
     except (ValueError, LookupError, TypeError, AttributeError):  # it has claimed but not yet signed
         return Owner()
+
+
+def _split_owners(signed: bytes) -> list[bytes]:
+    """Return the lines of a claim: who worked on the run last, and who holds it now without working on it."""
+    return signed.splitlines() or [b""]
 
 
 def _name_owner() -> Owner:
