@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +55,12 @@ def make_folder(folder: Path) -> None:
     """Create a folder and its parents; one that exists is left as it is."""
     with storage_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def find_parent(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists already."""
+    folder = folder.absolute()
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -122,21 +128,71 @@ def _name_kind(mode: int) -> str:
 
 
 @contextmanager
-def claim_run(folder: Path) -> Iterator[None]:
-    """Own a run folder while the context lasts; raise StorageError at once where another process owns it."""
-    make_folder(folder)
-    refuse_strays(folder)
-    path = folder / CLAIM
-    with storage_faults(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def claim_run(folder: Path) -> Iterator[Owner]:
+    """Own a run folder while the context lasts, as the process that works on it.
+
+    Raises `StorageError` at once where another process owns it.
+    """
+    owner = _name_owner()
+    with _claim(folder) as descriptor:
+        with storage_faults(folder / CLAIM):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, _sign(owner), 0)
+        yield owner
+
+
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Own a run folder while the context lasts, and leave it as last worked on by whoever did.
+
+    Raises `StorageError` at once where another process owns it.
+    """
+    with _claim(folder) as descriptor:
+        end = len(_split_owners(os.pread(descriptor, 4096, 0))[0])
+        with storage_faults(folder / CLAIM):
+            os.ftruncate(descriptor, end)  # a holder that was killed may have signed behind it
+            os.pwrite(descriptor, b"\n" + _sign(_name_owner()), end)
+        try:
+            yield
+        finally:
+            with storage_faults(folder / CLAIM):
+                os.ftruncate(descriptor, end)
+
+
+@contextmanager
+def _claim(folder: Path) -> Iterator[int]:
+    descriptor = _open_claim(folder)
     try:
-        with storage_faults(path):
-            _lock(descriptor, folder)
-            _sign(descriptor)
+        with storage_faults(folder):
             _sweep(folder)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open_claim(folder: Path) -> int:
+    """Return the claim of a run, open and locked: the one that lies in its folder now."""
+    path = folder / CLAIM
+    while True:
+        make_folder(folder)
+        refuse_strays(folder)
+        with storage_faults(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _lock(descriptor, folder)
+                if _lies_at(descriptor, path):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+        os.close(descriptor)  # its owner removed the run while we waited
+
+
+def _lies_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def find_owner(folder: Path) -> Owner | None:
@@ -149,20 +205,20 @@ def find_owner(folder: Path) -> Owner | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _read_owner(os.pread(descriptor, 4096, 0))
+        return _read_owner(_split_owners(os.pread(descriptor, 4096, 0))[-1])
     finally:
         os.close(descriptor)
     return None
 
 
 def read_last_owner(folder: Path) -> Owner | None:
-    """Return who signed a run's claim last, whether or not it works still; None where nobody did."""
+    """Return who worked on a run last, as its claim is signed, whether or not it works still; None where nobody did."""
     path = folder / CLAIM
     if not path.exists():
         return None
     with storage_faults(path):
-        signed = path.read_bytes()
-    return _read_owner(signed) if signed else None
+        worker, *_ = _split_owners(path.read_bytes())
+    return _read_owner(worker) if worker else None
 
 
 def _lock(descriptor: int, folder: Path) -> None:
@@ -175,7 +231,7 @@ def _lock(descriptor: int, folder: Path) -> None:
                 time.sleep(GLANCE_S)
         else:
             return
-    raise refuse_claimed(folder, _read_owner(os.pread(descriptor, 4096, 0)))
+    raise refuse_claimed(folder, _read_owner(_split_owners(os.pread(descriptor, 4096, 0))[-1]))
 
 
 def refuse_claimed(folder: Path, owner: Owner) -> StorageError:
@@ -194,14 +250,18 @@ def _read_owner(signed: bytes) -> Owner:
         return Owner()
 
 
-def _sign(descriptor: int) -> None:
-    owner = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+def _split_owners(signed: bytes) -> list[bytes]:
+    """Return the lines of a claim: who worked on the run last, and who holds it now without working on it."""
+    return signed.splitlines() or [b""]
+
+
+def _name_owner() -> Owner:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return Owner(pid=os.getpid(), host=socket.gethostname(), since=since)
+
+
+def _sign(owner: Owner) -> bytes:
+    return json.dumps(asdict(owner)).encode()
 
 
 def _sweep(folder: Path) -> None:

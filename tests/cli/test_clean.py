@@ -63,6 +63,15 @@ def test_what_nothing_names_is_removed_from_a_run_and_nothing_else(finished: Pla
     assert len(list((finished.run / "rows").iterdir())) == 2
 
 
+def test_who_cleans_a_run_has_not_worked_on_it(finished: Place, harness: Harness) -> None:
+    before = harness("status", "small", "--results", finished.results, "--json").document()
+    claim = (finished.run / "run.lock").read_bytes()
+    assert harness("clean", "small", "--results", finished.results).code == 0
+    after = harness("status", "small", "--results", finished.results, "--json").document()
+    assert (after["phase"], after["since"]) == ("complete", before["since"])
+    assert (finished.run / "run.lock").read_bytes() == claim
+
+
 def test_a_run_in_other_hands_or_with_a_damaged_ledger_is_left_alone(
     finished: Place, harness: Harness
 ) -> None:

@@ -161,5 +161,7 @@ def test_a_checkpoint_of_texts_without_any_tokenizer_is_refused(tiny_bert: Path,
     require_tokenizer(folder)
     for file in (*folder.glob("tokenizer*"), *folder.glob("vocab*")):
         file.unlink()
-    with pytest.raises(ModelError, match="bare: its tokenizer is missing: put the checkpoint's tokenizer files"):
+    with pytest.raises(
+        ModelError, match="bare: its tokenizer is missing: put the checkpoint's tokenizer files"
+    ):
         require_tokenizer(folder)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StorageError
-from harness.record.files import CLAIM, Owner, claim_run, find_owner, read_last_owner, write_whole
+from harness.record.files import CLAIM, Owner, claim_run, find_owner, hold_run, read_last_owner, write_whole
 
 ROOT = Path(__file__).parents[2]
 HOLD = "import sys; from pathlib import Path; from harness.record.files import claim_run\n"
@@ -114,3 +115,52 @@ def test_a_run_is_claimed_while_somebody_looks_who_works_on_it(tmp_path: Path) -
     with claim_run(tmp_path):
         pass
     timer.join()
+
+
+def test_a_run_that_is_removed_while_another_process_waits_for_it_is_claimed_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    held = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def leave() -> None:
+        shutil.rmtree(folder)
+        os.close(held)
+
+    timer = threading.Timer(0.08, leave)
+    timer.start()
+    with claim_run(folder):
+        timer.join()
+        with pytest.raises(StorageError, match=f"process {os.getpid()}"), claim_run(folder):
+            pass
+
+
+def test_who_only_holds_a_run_has_not_worked_on_it(tmp_path: Path) -> None:
+    with claim_run(tmp_path) as worker:
+        pass
+    signed = (tmp_path / CLAIM).read_bytes().replace(str(os.getpid()).encode(), b"1")
+    (tmp_path / CLAIM).write_bytes(signed)
+    for _ in range(2):
+        with hold_run(tmp_path):
+            holder = find_owner(tmp_path)
+            assert read_last_owner(tmp_path) == Owner(pid=1, host=worker.host, since=worker.since)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+    assert (tmp_path / CLAIM).read_bytes() == signed
+    with claim_run(tmp_path):
+        assert read_last_owner(tmp_path) == find_owner(tmp_path)
+
+
+def test_a_holder_that_was_killed_has_not_worked_on_its_run(tmp_path: Path) -> None:
+    with claim_run(tmp_path) as worker:
+        pass
+    holder = start(
+        HOLD.replace("claim_run", "hold_run")
+        + "with hold_run(Path(sys.argv[1])): print('held', flush=True); input()",
+        tmp_path,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    holder.kill()
+    holder.communicate()
+    assert (read_last_owner(tmp_path), find_owner(tmp_path)) == (worker, None)

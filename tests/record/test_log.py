@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import StorageError
 from harness.record import log
-from harness.record.log import LOG, OLDER, log_faults, read_log, write_log
+from harness.record.files import claim_run
+from harness.record.log import LOG, OLDER, forget_run, log_faults, read_log, write_log
 
 
 def test_an_event_is_one_line_with_its_utc_time(tmp_path: Path) -> None:
@@ -69,7 +70,12 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_storage(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(StorageError("full"), "error"), (RuntimeError("ours"), "error"), (KeyboardInterrupt(), "forced")],
+    [
+        (StorageError("full"), "error"),
+        (RuntimeError("ours"), "error"),
+        (KeyboardInterrupt(), "forced"),
+        (SystemExit(15), "forced"),
+    ],
 )
 def test_what_ends_a_run_by_force_is_in_its_log(tmp_path: Path, fault: BaseException, kind: str) -> None:
     with pytest.raises(type(fault)), log_faults(tmp_path):
@@ -83,6 +89,19 @@ def test_what_a_library_makes_of_a_signal_is_no_fault(tmp_path: Path) -> None:
     with pytest.raises(SystemExit), log_faults(tmp_path):
         raise SystemExit(15)
     assert read_log(tmp_path) == ()
+
+
+def test_a_run_that_did_not_begin_leaves_what_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "other").touch()
+    for name in ("empty", "shared"):
+        with claim_run(tmp_path / name):
+            write_log(tmp_path / name, "claim", "me")
+            forget_run(tmp_path / name)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "shared",
+        "shared/other",
+    ]
 
 
 def test_a_fault_is_not_hidden_by_a_log_that_cannot_take_it(tmp_path: Path) -> None:
