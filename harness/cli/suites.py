@@ -180,8 +180,8 @@ def run(
             watch=watch,
         )
     code = judge_exit(ended, spec, interrupts)
+    notifier.tell_end(*tell_ending(ended), code)  # first: a stdout that takes nothing is a fault
     _print_run(ended, screen, json=json)
-    notifier.tell_end(*tell_ending(ended), code)
     return code
 
 

@@ -94,6 +94,16 @@ def test_a_run_without_streams_in_a_plain_locale_ends_as_ever(
     assert kinds(command.run) == ["start", "complete"]
 
 
+def test_the_end_is_told_though_stdout_takes_no_table(place: Path, ended: list[Command]) -> None:
+    notify = f'{sys.executable} -c "{KEEP}" {place / "told"}'
+    none = ("--set", "arms.depth.epochs=1", "--set", "budget.hours=0.00001")
+    command = start_in_shell(place, 1, "> /dev/full 2> said.txt", *none, "--notify-cmd", notify)
+    ended.append(command)
+    assert command.finish() == 4
+    assert "stdout: No space left on device" in command.said()
+    assert (place / "told").read_text().startswith("budget small ")
+
+
 def test_a_detached_run_outlives_its_parent_and_is_watched_from_elsewhere(place: Path) -> None:
     notify = f'{sys.executable} -c "{KEEP}" {place / "told"}'
     arguments = ("run", "small.yaml", "--workers", "1", "--offline", "--detach", "--json", *FEW)
