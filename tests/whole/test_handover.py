@@ -143,7 +143,7 @@ def test_a_detached_run_that_cannot_begin_says_so_at_once(place: Path) -> None:
 
 def test_what_ends_a_detached_run_later_stands_in_its_status(place: Path) -> None:
     (place / "texts.csv").unlink()
-    started = run_harness(place, "run", "small.yaml", "--detach", "--offline")
+    started = run_harness(place, "run", "--detach", "--offline", "--", "small.yaml")
     # Whether it has ended when its parent looks for the first time depends on the machine.
     assert started.returncode == 0 or (started.returncode == 3 and "texts.csv" in started.stderr)
     watched = run_harness(place, "status", "small", "--watch")
