@@ -27,7 +27,7 @@ from tests.whole.commands import (
     write_suite,
 )
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 Start = Callable[..., Command]
 STOPPED_S = 3.0
 FEW = ("--set", "search.trials=1")
