@@ -7,9 +7,10 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,8 +36,26 @@ class Detached:
     errors: str  # and its stderr
 
 
+def attach(arguments: Sequence[str], valued: Collection[str]) -> list[str]:
+    """Return a verb's command line without its `--detach`, and quiet; `valued` are the options that take a word.
+
+    Quiet, for its log has what happens: what it prints are its tables, and what nobody expected.
+    """
+    verb, *words = arguments
+    kept = [verb, "--quiet"]  # not at the end, where it may stand behind a `--`
+    rest = iter(words)
+    for word in rest:
+        if word != FLAG:
+            kept.append(word)
+        if word in valued:
+            kept += islice(rest, 1)
+        if word == "--":
+            kept += rest
+    return kept
+
+
 def start_detached(arguments: Sequence[str], folder: Path) -> Detached:
-    """Start a command line without its `--detach`, and return when it has claimed the run in `folder`.
+    """Start a command line, and return when it has claimed the run in `folder`.
 
     Raises `StorageError` where another process has claimed it; where the command ends before it has, this process ends
     with its words and its exit code.
@@ -50,7 +69,7 @@ def start_detached(arguments: Sequence[str], folder: Path) -> Detached:
     with ExitStack() as stack:
         sinks = [stack.enter_context(_open_sink(file)) for file in files]
         began = [sink.tell() for sink in sinks]
-        process = _start([argument for argument in arguments if argument != FLAG], *sinks)
+        process = _start(arguments, *sinks)
     end_s = time.monotonic() + START_S
     while time.monotonic() < end_s:
         owner = find_owner(folder)
@@ -88,8 +107,7 @@ def _tell_watch(detached: Detached, results: Path) -> str:
 def _start(arguments: Sequence[str], output: BinaryIO, errors: BinaryIO) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name != "HARNESS_DETACH"}
     return subprocess.Popen(
-        # Quiet, for its log has what happens: what it prints are its tables, and what nobody expected.
-        [sys.executable, "-P", "-c", HARNESS, *arguments, "--quiet"],
+        [sys.executable, "-P", "-c", HARNESS, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,

@@ -183,16 +183,18 @@ def run(
             watch=watch,
         )
     code = judge_exit(ended, spec, interrupts)
+    notifier.tell_end(*tell_ending(ended), code)  # first: a stdout that takes nothing is a fault
     _print_run(ended, screen, json=json)
-    notifier.tell_end(*tell_ending(ended), code)
     return code
 
 
 def _detach(context: typer.Context, folder: Path, screen: Terminal, results: Path, *, json: bool) -> int:
     """Let the same command run on in a session of its own, and say where and how it is watched and stopped."""
-    from harness.cli.detach import describe_detached, show_detached, start_detached
+    from harness.cli.detach import attach, describe_detached, show_detached, start_detached
 
-    detached = start_detached(context.obj, folder)
+    options = [option for option in context.command.params if not getattr(option, "is_flag", True)]
+    valued = [name for option in options for name in option.opts]
+    detached = start_detached(attach(context.obj, valued), folder)
     if json:
         answer(describe_detached(detached, results))
     else:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import StorageError
 from harness.examples import Examples
+from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
 
@@ -77,11 +78,10 @@ def read_rows(folder: Path, digest: str) -> Rows | None:
     with storage_faults(path):
         data = path.read_bytes()
     try:
-        columns = pq.read_table(pa.BufferReader(data), columns=SCHEMA.names)
-    except (pa.ArrowException, KeyError) as fault:
-        raise StorageError(f"{path}: is damaged ({fault}). Remove it: a run can do without.") from None
-    ids, contents, labels = (tuple(column.to_pylist()) for column in columns.columns)
-    return Rows(ids=ids, contents=contents, labels=labels)
+        return _as_rows(read_parquet(data).select(SCHEMA.names))
+    except (pa.ArrowException, ValueError, LookupError) as fault:
+        reason = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise StorageError(f"{path}: is damaged ({reason}). Remove it: a run can do without.") from None
 
 
 def compare_rows(before: Rows, now: Rows) -> RowChanges:
@@ -96,6 +96,13 @@ def compare_rows(before: Rows, now: Rows) -> RowChanges:
         relabelled=sum(old[name][1] != new[name][1] for name in changed),
         unchanged=len(both) - len(changed),
     )
+
+
+def _as_rows(table: pa.Table) -> Rows:
+    if table.schema.types != SCHEMA.types:
+        raise ValueError(f"columns of {', '.join(map(str, table.schema.types))}")
+    ids, contents, labels = (tuple(column.to_pylist()) for column in table.columns)
+    return Rows(ids=ids, contents=contents, labels=labels)
 
 
 def _by_id(rows: Rows) -> dict[str, Sequence[str]]:

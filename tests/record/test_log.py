@@ -74,7 +74,6 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_storage(tmp_path: Path) -> N
         (StorageError("full"), "error"),
         (RuntimeError("ours"), "error"),
         (KeyboardInterrupt(), "forced"),
-        (SystemExit(15), "forced"),
     ],
 )
 def test_what_ends_a_run_by_force_is_in_its_log(tmp_path: Path, fault: BaseException, kind: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 ROOT = Path(__file__).parents[2]
 
 PROBE = """

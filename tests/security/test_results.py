@@ -182,6 +182,24 @@ def test_predictions_that_unpack_to_more_than_they_may_are_refused(
     assert "promises 20000001 rows" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("rows", [20_000_001, None])
+def test_rows_that_are_a_bomb_or_no_rows_are_refused(
+    ran: Path, rows: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pa.table({"id": [1], "content": [2.0], "label": [[3]]})
+    if rows is not None:
+        bomb = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int8)), pa.array(["x"]))
+        table = pa.table(dict.fromkeys(("id", "content", "label"), bomb))
+    (file,) = (ran / "rows").glob("*.parquet")
+    pq.write_table(table, file)
+    data = ran.parents[1] / "texts.csv"
+    data.write_text(data.read_text() + "one more,pos,a1\n")  # so that they are compared
+    assert answer("plan", ran) == 4
+    said = capsys.readouterr().err
+    assert f"{file}: " in said
+    assert ("promises 20000001 rows" if rows else "is damaged") in said
+
+
 def test_an_untrusted_run_opens_nothing_outside_and_runs_nothing(
     ran: Path, attack: Attack, harness: Callable[..., Watched], tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from tests.whole.commands import (
 )
 from tests.whole.nodes import Machines, Node, free_port, lack
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 Start = Callable[..., Command]
 HERE = socket.gethostname()
 REFUSED_S = 60.0  # 8 s where nothing else runs

@@ -26,7 +26,7 @@ from tests.whole.commands import (
     write_suite,
 )
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 Start = Callable[..., Command]
 IN_MIDST = BASELINE_FOLDS + 5
 STOP_S = 5.0

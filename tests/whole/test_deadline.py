@@ -13,7 +13,7 @@ import pytest
 from harness.record.ledger import read_history
 from tests.whole.commands import Command, end_command, start_command, write_suite
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 LEAST_S = 75  # importing torch in two workers takes a third of it on a busy machine
 OVERRUN_S = 30
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 FAULTED, DISKS = (Path(__file__).with_name(name) for name in ("faulted.py", "disks.py"))
 LIMIT_S = 600  # of a machine with much else to do: 40 s of processor time
 

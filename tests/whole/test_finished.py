@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,26 +23,33 @@ from tests.conftest import make_bert
 from tests.whole.commands import HARNESS
 from tests.whole.finished import make_finished
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 ROOT = Path(__file__).parents[2]
 TRIALS = 5000
 LIMIT_CPU_S = 10  # 5 s on a quiet core; a machine with other work counts up to twice as many for the same
 LIMIT_MB = 500
+# A child's ru_maxrss begins with its parent's memory, here that of a process which has loaded torch.
+TELL_PEAK = """\
+import atexit, pathlib
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: pathlib.Path("peak.txt").write_text(status.read_text()))
+"""
 
 
 def run_measured(folder: Path, *arguments: str) -> tuple[float, float]:
     """Run a verb as a person does, and return its seconds of processor time and its largest memory in MB."""
-    words = [sys.executable, "-c", HARNESS, *arguments, "--results", str(folder / "results")]
+    words = [sys.executable, "-c", TELL_PEAK + HARNESS, *arguments, "--results", str(folder / "results")]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
     with (folder / "said.txt").open("w") as said:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said, env=environment)
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said, env=environment, cwd=folder)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, (folder / "said.txt").read_text()
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    (peak_kb,) = re.findall(r"^VmHWM:\s+(\d+) kB$", (folder / "peak.txt").read_text(), re.MULTILINE)
+    return usage.ru_utime + usage.ru_stime, int(peak_kb) / 1024
 
 
-def test_five_thousand_trials_are_run_reported_and_shown_in_five_seconds_and_500_mb(
+def test_five_thousand_trials_are_run_reported_and_shown_in_ten_cpu_seconds_and_500_mb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

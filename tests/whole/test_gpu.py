@@ -29,7 +29,7 @@ from tests.learn.tiny import SEEDS, all_rows, build_source, copy_weights, make_c
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU that torch can use", allow_module_level=True)
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 
 TOLERANCE = (
     1e-3  # of logits after two epochs on either device: kernels add in another order, AdamW amplifies it

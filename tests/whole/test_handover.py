@@ -27,7 +27,7 @@ from tests.whole.commands import (
     write_suite,
 )
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 Start = Callable[..., Command]
 STOPPED_S = 3.0
 SETTLED_S = 0.5  # a process that took a signal has gone by then
@@ -94,6 +94,16 @@ def test_a_run_without_streams_in_a_plain_locale_ends_as_ever(
     assert kinds(command.run) == ["start", "complete"]
 
 
+def test_the_end_is_told_though_stdout_takes_no_table(place: Path, ended: list[Command]) -> None:
+    notify = f'{sys.executable} -c "{KEEP}" {place / "told"}'
+    none = ("--set", "arms.depth.epochs=1", "--set", "budget.hours=0.00001")
+    command = start_in_shell(place, 1, "> /dev/full 2> said.txt", *none, "--notify-cmd", notify)
+    ended.append(command)
+    assert command.finish() == 4
+    assert "stdout: No space left on device" in command.said()
+    assert (place / "told").read_text().startswith("budget small ")
+
+
 def test_a_detached_run_outlives_its_parent_and_is_watched_from_elsewhere(place: Path) -> None:
     notify = f'{sys.executable} -c "{KEEP}" {place / "told"}'
     arguments = ("run", "small.yaml", "--workers", "1", "--offline", "--detach", "--json", *FEW)
@@ -133,7 +143,7 @@ def test_a_detached_run_that_cannot_begin_says_so_at_once(place: Path) -> None:
 
 def test_what_ends_a_detached_run_later_stands_in_its_status(place: Path) -> None:
     (place / "texts.csv").unlink()
-    started = run_harness(place, "run", "small.yaml", "--detach", "--offline")
+    started = run_harness(place, "run", "--detach", "--offline", "--", "small.yaml")
     # Whether it has ended when its parent looks for the first time depends on the machine.
     assert started.returncode == 0 or (started.returncode == 3 and "texts.csv" in started.stderr)
     watched = run_harness(place, "status", "small", "--watch")

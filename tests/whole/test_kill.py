@@ -19,7 +19,7 @@ from harness.record.ledger import LEDGER, read_history
 from harness.record.predictions import read_predictions
 from tests.search.made import read_tables, run_plan
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 DRIVEN = Path(__file__).with_name("driven.py")
 LIMIT_S = 120
 

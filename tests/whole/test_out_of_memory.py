@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 
 from tests.learn.tiny import build_source, make_candidate, make_job
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 
 # A child: the bench is opened, then the limit is set, then two folds are scored in the same process.
 CHILD = """

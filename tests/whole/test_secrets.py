@@ -16,7 +16,7 @@ from tests.whole.commands import Command, end_command, start_command, write_suit
 from tests.whole.sockets import list_listening
 from tests.whole.wire import REFUSED, UNKNOWN, ask_http, call
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 
 CANARIES = {
     "HF_TOKEN": "hf_canary0of0the0hub0token",

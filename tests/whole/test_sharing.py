@@ -12,7 +12,7 @@ import pytest
 
 from tests.assets.fakes import FILES, write_wheel
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.faults]
 SHARING = Path(__file__).with_name("sharing.py")
 
 
