@@ -14,12 +14,14 @@ from typing import Protocol
 
 from harness.errors import HarnessError, StorageError
 from harness.record.scores import FoldJob, FoldScore, FoldState
+from harness.search.awake import AwakeClock
 
 Scorer = Callable[[FoldJob], FoldScore]
 Bench = tuple[str, str]  # task and backbone: what a worker keeps open, and what is expensive to open
 
 MESSAGE_LINES = 3
 TICK_S = 0.001  # the shortest a timer is set to: 0 would stop it
+LOOK_S = 10.0  # how often it is looked whether the process was stopped meanwhile
 AGAIN_S = 1.0  # the alarm repeats: what it raises inside a destructor or a callback, Python drops
 
 
@@ -143,15 +145,20 @@ def _alarm(limit_s: float | None) -> Iterator[None]:
     if limit_s is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    armed = True
+    armed, clock = True, AwakeClock()
+    late_at = clock.read() + limit_s
 
     def ring(_number: int, _frame: FrameType | None) -> None:
-        if armed:
+        if not armed:
+            return
+        left_s = late_at - clock.read(waited_s=LOOK_S)
+        if left_s <= 0:
             raise _OutOfTime
+        signal.setitimer(signal.ITIMER_REAL, max(TICK_S, min(LOOK_S, left_s)), AGAIN_S)
 
     handler = signal.signal(signal.SIGALRM, ring)
     began = time.monotonic()
-    left_s, every_s = signal.setitimer(signal.ITIMER_REAL, max(TICK_S, limit_s), AGAIN_S)
+    left_s, every_s = signal.setitimer(signal.ITIMER_REAL, max(TICK_S, min(LOOK_S, limit_s)), AGAIN_S)
     try:
         try:
             yield

@@ -15,13 +15,8 @@ from typing import Any
 from harness.credentials import names_secret
 from harness.errors import EnvironmentFault, HarnessError
 from harness.record.scores import FoldJob, FoldScore
-from harness.search.cluster import (
-    THREADS,
-    Cluster,
-    count_places,
-    find_own_node,
-    list_nodes,
-)
+from harness.search.awake import AwakeClock
+from harness.search.cluster import THREADS, Cluster, count_places, find_own_node, list_nodes
 from harness.search.events import Event, WorkerLost
 from harness.search.pool import Bench, Scorer, failed_score, first_lines, late_score, score_safely
 
@@ -61,7 +56,7 @@ class _Asked:
 
     job: FoldJob
     limit_s: float | None
-    late_at: float  # on the monotonic clock; infinite without a limit
+    late_at: float  # on the pool's clock; infinite without a limit
     died_on: tuple[str, ...] = ()  # the nodes
 
 
@@ -105,7 +100,8 @@ class RayPool:
         self._workers: list[_Worker] = []
         self._again: deque[_Asked] = deque()  # folds that lost their worker
         self._failed_starts = 0
-        self._heard_at, self._looked_at = time.monotonic(), float("-inf")
+        self._clock = AwakeClock()
+        self._heard_at, self._looked_at = self._clock.read(), float("-inf")
         try:
             self._node = find_own_node()
             self._actor_class = _declare_actor(claim)
@@ -121,7 +117,7 @@ class RayPool:
 
     def submit(self, job: FoldJob, limit_s: float | None) -> None:
         """Give a job to the idle worker that knows its bench, else to a new one, else to any."""
-        late_at = math.inf if limit_s is None else time.monotonic() + limit_s
+        late_at = math.inf if limit_s is None else self._clock.read() + limit_s
         self._give(_Asked(job=job, limit_s=limit_s, late_at=late_at))
 
     def wait(self, limit_s: float) -> list[tuple[FoldJob, FoldScore]]:
@@ -133,7 +129,9 @@ class RayPool:
         if not expected:
             self._pause(self._patience(limit_s))
             return self._give_up_waiting()
-        ready, _ = ray.wait(list(expected), num_returns=1, timeout=self._patience(limit_s), fetch_local=True)
+        patience_s = self._patience(limit_s)
+        ready, _ = ray.wait(list(expected), num_returns=1, timeout=patience_s, fetch_local=True)
+        self._clock.read(waited_s=patience_s)
         if ready:
             ready, _ = ray.wait(list(expected), num_returns=len(expected), timeout=0, fetch_local=True)
         answers = [self._hear(expected[future]) for future in ready]
@@ -193,7 +191,7 @@ class RayPool:
     def _patience(self, limit_s: float) -> float:
         """Return how long to wait at most, so that no late fold is given up much later than it should be."""
         asked = [*self._again, *(worker.asked for worker in self._workers if worker.asked is not None)]
-        return max(0.0, min([limit_s, *(each.late_at - time.monotonic() for each in asked)]))
+        return max(0.0, min([limit_s, *(each.late_at - self._clock.read() for each in asked)]))
 
     def _hear(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         """Take a worker's answer, a fold's score or that it is there; or learn of its death."""
@@ -246,7 +244,7 @@ class RayPool:
         if worker.place is not None and worker.place.node == self._node:
             worker.peak_bytes = max(worker.peak_bytes, _read_peak(worker.place.pid))
         asked = worker.asked
-        if asked is None or asked.limit_s is None or time.monotonic() < asked.late_at:
+        if asked is None or asked.limit_s is None or self._clock.read() < asked.late_at:
             return None
         self._on_event(WorkerLost(cause=f"{_name(worker)}: no answer within {round(asked.limit_s, 2):g} s"))
         self._drop(worker)
@@ -255,7 +253,7 @@ class RayPool:
 
     def _give_up_waiting(self) -> list[tuple[FoldJob, FoldScore]]:
         """Return the folds over their limit that wait for a worker in the place of a dead one."""
-        late = [asked for asked in self._again if time.monotonic() >= asked.late_at]
+        late = [asked for asked in self._again if self._clock.read() >= asked.late_at]
         self._again = deque(asked for asked in self._again if asked not in late)
         return [(asked.job, late_score(asked.job, asked.limit_s or 0.0)) for asked in late]
 
@@ -271,7 +269,7 @@ class RayPool:
 
     def _check_life(self) -> None:
         """Raise `EnvironmentFault` where nobody has been there for long: a night must not be waited away."""
-        now = time.monotonic()
+        now = self._clock.read()
         if any(worker.future is None or worker.asked is not None for worker in self._workers):
             self._heard_at = now
         if now - self._heard_at > START_S:

@@ -131,3 +131,33 @@ def test_a_thread_that_hears_no_signals_has_no_limit() -> None:
     thread.start()
     thread.join()
     assert [answer.state for answer in answers] == ["ok"]
+
+
+STOPPED = """
+import os, subprocess, time
+from harness.record.scores import FoldJob, FoldScore
+from harness.search import awake, pool
+
+awake.STOPPED_S, pool.LOOK_S = 1.0, 0.2
+job = FoldJob(study="s", task="t", backbone="b", arm="a", kind="baseline", trial=0, repeat=0, fold=1, candidate=None)
+
+def score(job):
+    for _ in range(15):
+        time.sleep(0.1)
+    return FoldScore(study="s", trial=0, repeat=0, fold=1, state="ok")
+
+local = pool.LocalPool(lambda: score)
+pid = os.getpid()
+other = subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -STOP {pid}; sleep 6; kill -CONT {pid}"])
+local.submit(job, 5.0)
+((_, answer),) = local.wait(1.0)
+other.wait()
+print(answer.state)
+"""
+
+
+def test_a_fold_goes_on_where_it_was_after_its_process_was_stopped_for_longer_than_its_limit() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", STOPPED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "ok\n"

@@ -305,7 +305,41 @@ def test_a_machine_too_busy_for_ray_is_told(tmp_path: Path) -> None:
     assert fault.endswith("with --workers 1 a run needs no Ray")
 
 
-def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> dict[str, Any]:
+STOPPED = """
+import json, os, subprocess, time
+from harness.record.scores import FoldJob, FoldScore
+from harness.search import awake
+from harness.search.cluster import start_cluster
+from harness.search.ray_pool import RayPool
+
+awake.STOPPED_S = 2.0
+job = FoldJob(study="s", task="t", backbone="b", arm="a", kind="baseline", trial=0, repeat=0, fold=0, candidate=None)
+
+def open_scorer():
+    def score(job):
+        time.sleep(9)
+        return FoldScore(study="s", trial=0, repeat=0, fold=0, state="ok")
+    return score
+
+pool = RayPool(open_scorer, start_cluster(cpus=1), workers=1)
+while not pool.idle():
+    pool.wait(1)
+pid, answers = os.getpid(), []
+other = subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -STOP {pid}; sleep 6; kill -CONT {pid}"])
+pool.submit(job, 6.0)
+while not answers:
+    answers = pool.wait(0.5)
+other.wait()
+pool.close()
+print(json.dumps([score.state for _, score in answers]))
+"""
+
+
+def test_a_driver_that_was_stopped_gives_no_fold_up_for_it(tmp_path: Path) -> None:
+    assert run_probe(tmp_path, STOPPED) == ["ok"]
+
+
+def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str) -> Any:
     """Run a script in a folder and return what it says."""
     (folder / "probe.py").write_text(text)
     ran = subprocess.run(
@@ -317,5 +351,4 @@ def run_probe(folder: Path, text: str, limit_s: float = 120.0, **variables: str)
         timeout=limit_s,
     )
     assert ran.returncode == 0, ran.stderr
-    said: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return said
+    return json.loads(ran.stdout.splitlines()[-1])
