@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.plan import Plan, Study
 from harness.record.history import History
-from harness.record.log import write_log
+from harness.record.log import STARTED, write_log
 from harness.record.scores import FoldScore
 from harness.record.troubles import tell_repeat
 from harness.search.events import Event, Expected, FoldFinished, StudyStopped, TrialEnded, WorkerLost
@@ -51,7 +51,7 @@ class Logbook:
         self._counts = Counter(record.state for study in self._studies for record in history.of(study))
         known = sum(count for state, count in self._counts.items() if state != "running")
         worker = f"process {os.getpid()} on host {socket.gethostname()}"
-        write_log(folder, "start", f"{worker}: {tell_plan(plan)}; {known} trials known from before")
+        write_log(folder, STARTED, f"{worker}: {tell_plan(plan)}; {known} trials known from before")
         for sentence in history.findings:
             write_log(folder, "damage", sentence)
 

@@ -17,7 +17,7 @@ from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
-from harness.record.log import ENDINGS, ERROR, FORCED, LOG, Entry, read_log
+from harness.record.log import CLAIMED, ENDINGS, ERROR, FORCED, LOG, STARTED, Entry, read_log
 from harness.record.means import mean_score
 from harness.record.predictions import list_predictions, predictions_name
 from harness.record.times import end_of, read_time
@@ -98,7 +98,8 @@ def read_status(folder: Path, *, now: datetime) -> Status:
     """
     refuse_strays(folder)
     owner, last_owner = find_owner(folder), read_last_owner(folder)
-    ending = None if owner is not None else _find_ending(read_log(folder))
+    log = _cut_log(read_log(folder), owner or last_owner)
+    ending = None if owner is not None else _find_ending(log)
     known = (folder / LOCK).exists()
     predicted = list_predictions(folder)  # before the ledger, which has a line of each but one by then
     history = _read_history(folder, writing=owner is not None)
@@ -106,7 +107,7 @@ def read_status(folder: Path, *, now: datetime) -> Status:
         suite=folder.name,
         folder=folder,
         at=now,
-        phase=_find_phase(owner, ending, known=known),
+        phase=_find_phase(owner, ending, started=known and _has_started(log)),
         owner=owner,
         last_owner=last_owner,
         since=read_time((owner or last_owner or Owner()).since),
@@ -157,8 +158,23 @@ def _read_history(folder: Path, *, writing: bool) -> History:
     return history
 
 
+def _cut_log(log: Sequence[Entry], worker: Owner | None) -> Sequence[Entry]:
+    """Return what a process wrote, behind the last claim; all of a log in which none says that it claimed the run."""
+    claims = [place for place, entry in enumerate(log) if entry.kind == CLAIMED]
+    if not claims:
+        return log
+    # Not by their times: a clock may have been set back.
+    return log[claims[-1] :] if log[claims[-1]].text == str(worker) else log[claims[-1] : claims[-1] + 1]
+
+
+def _has_started(log: Sequence[Entry]) -> bool:
+    """Say whether a process is past its preparation, which in its log lies between its claim and its start."""
+    kinds = {entry.kind for entry in log}
+    return STARTED in kinds or CLAIMED not in kinds
+
+
 def _find_ending(log: Sequence[Entry]) -> Entry | None:
-    """Return the line with which the last process ended, None where it has ended without a word."""
+    """Return the line with which the last process ended, of its log; None where it has ended without a word."""
     return log[-1] if log and log[-1].kind in ENDINGS else None
 
 
@@ -167,9 +183,9 @@ def _find_words(ending: Entry) -> str:
     return ending.text if ending.kind in (ERROR, FORCED) else ending.text.partition("; ")[2]
 
 
-def _find_phase(owner: Owner | None, ending: Entry | None, *, known: bool) -> Phase:
+def _find_phase(owner: Owner | None, ending: Entry | None, *, started: bool) -> Phase:
     if owner is not None:
-        return "running" if known else "preparing"
+        return "running" if started else "preparing"
     if ending is None:
         return "killed"
     return PHASES.get(ending.kind, "failed")

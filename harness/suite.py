@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from harness.record.files import claim_run, is_full, write_whole
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.lock import Lock, write_lock
-from harness.record.log import log_faults
+from harness.record.log import CLAIMED, forget_run, log_faults, write_log
 from harness.record.predictions import open_reader
 from harness.record.rows import Rows, write_rows
 from harness.runs import RESULTS, open_memory, write_results
@@ -81,15 +80,16 @@ def run_suite(
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
-    with claim_run(folder), log_faults(folder):
+    with claim_run(folder) as owner, log_faults(folder):
         try:
+            write_log(folder, CLAIMED, str(owner))
             source = open_source(spec, base=base, offline=offline, progress=progress)
             rows: dict[str, Rows] = {}
             survey = survey_spec(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
             plan = expand(spec, survey)
         except (HarnessError, KeyboardInterrupt):
             if not known:
-                shutil.rmtree(folder)  # nothing was started: nothing but the claim and the log is in it
+                forget_run(folder)
             raise
         write_whole(folder / "spec.yaml", spec.model_dump_json(indent=1).encode() if text is None else text)
         for task, facts in survey.tasks.items():

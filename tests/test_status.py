@@ -131,6 +131,31 @@ def test_a_run_that_was_killed_after_its_last_fold_is_not_finished(tmp_path: Pat
     assert (status.phase, status.pending) == ("killed", 0)
 
 
+def test_an_ending_before_the_last_claim_is_no_ending_of_it(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trials=4, stop=stop_after(5))
+    with claim_run(folder) as owner:
+        write_log(folder, "claim", str(owner))
+        write_log(folder, "start", "go")
+        write_log(folder, "deadline", "3 complete")
+    assert look(folder).phase == "deadline"
+    _sign(folder, since="2026-01-01T00:00:00+00:00")
+    assert look(folder).phase == "killed"  # process 1 was, before it wrote a line
+
+
+def test_a_run_that_is_resumed_is_prepared_first(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trials=4, stop=stop_after(5))
+    write_log(folder, "claim", "process 1 on host here")
+    write_log(folder, "start", "go")
+    with claim_run(folder) as owner:
+        phases = [look(folder).phase]
+        write_log(folder, "claim", str(owner))
+        phases += [look(folder).phase]
+        write_log(folder, "start", "go on")
+        phases += [look(folder).phase]
+    assert phases == ["preparing", "preparing", "running"]
+    assert look(folder).phase == "killed"
+
+
 def test_the_estimate_counts_what_is_left_at_the_pace_so_far(tmp_path: Path) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))
     _sign(folder, since="2025-12-31T23:59:59.5+00:00")  # the folds took half a second each, side by side

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from harness.cli.descendants import end_descendants
 from harness.cli.underway import Underway
 from harness.errors import StorageError
 from harness.logbook import name_study, tell_plan
+from harness.record.files import read_last_owner
 from harness.record.log import write_log
 from harness.report.numbers import count_noun, show_span
 
@@ -53,6 +55,10 @@ class Interrupts:
         # Ignored, so that processes started from here on ignore it too: a handler would not be inherited.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
+
+    def note_in(self, log: Callable[[str, str], None]) -> None:
+        """Take what notes a signal before folds run: it takes a kind and a text."""
+        self._log = log
 
     def listen(self, tell_running: Callable[[], str], log: Callable[[str, str], None]) -> None:
         """Take the signals, for folds run from now on; a library may have taken them.
@@ -112,7 +118,10 @@ def watch_run(
 
     def log(kind: str, text: str) -> None:
         with suppress(StorageError):  # a signal is followed, whether or not it can be noted
-            write_log(folder, kind, text)
+            last = read_last_owner(folder)
+            # Until it is claimed it may be another's; and no longer claimed, Ray's SystemExit is still to be noted.
+            if last is not None and (last.pid, last.host) == (os.getpid(), socket.gethostname()):
+                write_log(folder, kind, text)
 
     def open_listener(plan: Plan) -> Listener:
         interrupts.listen(underway.tell, log)  # Ray has just started, and took SIGTERM
@@ -125,6 +134,7 @@ def watch_run(
 
         return listen
 
+    interrupts.note_in(log)
     try:
         yield open_listener
     finally:

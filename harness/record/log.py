@@ -11,13 +11,15 @@ from pathlib import Path
 
 from harness.credentials import redact
 from harness.errors import StorageError
-from harness.record.files import storage_faults
+from harness.record.files import CLAIM, storage_faults
 
 LOG = "run.log"
 OLDER = "run.log.1"
 LOG_BYTES = 4_000_000  # a night of trouble is less; what is older lies in one more file of that size
 TAIL_BYTES = 256_000  # as much of its end as is read
 LINE_LETTERS = 2_000
+CLAIMED = "claim"
+STARTED = "start"
 ERROR = "error"
 FORCED = "forced"
 ENDINGS = ("complete", "deadline", "stopped", ERROR, FORCED)
@@ -72,6 +74,15 @@ def log_faults(folder: Path) -> Iterator[None]:
             kind = FORCED if isinstance(fault, KeyboardInterrupt) else ERROR
             write_log(folder, kind, f"{type(fault).__name__}: {fault}")
         raise
+
+
+def forget_run(folder: Path) -> None:
+    """Remove a run that was claimed and not begun: its log, its claim, and its folder where nothing else is in it."""
+    with storage_faults(folder):
+        (folder / LOG).unlink(missing_ok=True)
+        (folder / CLAIM).unlink()  # from here on another process may claim it
+        with suppress(OSError):  # and has: its claim is in it
+            folder.rmdir()
 
 
 def _read(line: str) -> Entry | None:

@@ -7,10 +7,14 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
 from harness.cli.progress import Interrupts
+from harness.record.files import claim_run
+from harness.record.log import read_log, write_log
 
 STOPPED = """
 import os, signal
@@ -89,3 +93,26 @@ with Interrupts(lambda text: print("said", text, flush=True)) as interrupts:
         f"said {told}",
         "forced SIGINT: the folds that ran will run again",
     ]
+
+
+@pytest.mark.parametrize(("ours", "kinds"), [(True, ["claim", "forced"]), (False, ["claim"])])
+def test_sigterm_before_folds_run_is_noted_in_a_run_of_ours_alone(
+    tmp_path: Path, ours: bool, kinds: list[str]
+) -> None:
+    code = """
+import os, signal, sys
+from contextlib import nullcontext
+from pathlib import Path
+from harness.cli.progress import Interrupts, watch_run
+from harness.record.files import claim_run
+folder, ours = Path(sys.argv[1]), sys.argv[2] == "True"
+with Interrupts(print) as interrupts, watch_run(None, interrupts, folder, quiet=True):
+    with claim_run(folder) if ours else nullcontext():
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+    with nullcontext() if ours else claim_run(tmp_path):
+        write_log(tmp_path, "claim", "somebody")
+        ended = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), str(ours)], check=False, timeout=60
+        )
+    assert (ended.returncode, [entry.kind for entry in read_log(tmp_path)]) == (143, kinds)

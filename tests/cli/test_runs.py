@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -216,6 +217,18 @@ def test_what_cannot_start_starts_nothing_and_says_why(
     assert says in answer.err
     assert "Traceback" not in answer.err
     assert not suite.run.exists()
+
+
+def test_a_resume_that_cannot_start_is_how_its_run_stands(finished: Place, harness: Harness) -> None:
+    from harness.record.log import read_log
+
+    (finished.spec.parent / "texts.csv").unlink()
+    assert harness("run", finished.spec, "--results", finished.results).code == 3
+    claim, error = read_log(finished.run)[-2:]
+    assert (claim.kind, claim.text.startswith(f"process {os.getpid()} on host ")) == ("claim", True)
+    assert (error.kind, "texts.csv" in error.text) == ("error", True)
+    document = harness("status", "small", "--results", finished.results, "--json").document()
+    assert document["phase"] == "failed"
 
 
 def test_a_run_in_other_hands_is_a_storage_fault(finished: Place, harness: Harness) -> None:

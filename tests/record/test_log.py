@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import StorageError
 from harness.record import log
-from harness.record.log import LOG, OLDER, log_faults, read_log, write_log
+from harness.record.files import claim_run
+from harness.record.log import LOG, OLDER, forget_run, log_faults, read_log, write_log
 
 
 def test_an_event_is_one_line_with_its_utc_time(tmp_path: Path) -> None:
@@ -77,6 +78,19 @@ def test_what_ends_a_run_by_force_is_in_its_log(tmp_path: Path, fault: BaseExcep
     (entry,) = read_log(tmp_path)
     assert entry.kind == kind
     assert entry.text == f"{type(fault).__name__}: {fault}".strip()
+
+
+def test_a_run_that_did_not_begin_leaves_what_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "other").touch()
+    for name in ("empty", "shared"):
+        with claim_run(tmp_path / name):
+            write_log(tmp_path / name, "claim", "me")
+            forget_run(tmp_path / name)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "shared",
+        "shared/other",
+    ]
 
 
 def test_a_fault_is_not_hidden_by_a_log_that_cannot_take_it(tmp_path: Path) -> None:

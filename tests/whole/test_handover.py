@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.log import read_log
+from harness.record.log import CLAIMED, read_log
 from tests.whole.commands import (
     BASELINE_FOLDS,
     Command,
@@ -51,8 +51,8 @@ def ended() -> Iterator[list[Command]]:
 
 
 def kinds(run: Path) -> list[str]:
-    """The kinds of lines in a run's log."""
-    return [entry.kind for entry in read_log(run)]
+    """The kinds of lines in a run's log, beside its claims."""
+    return [entry.kind for entry in read_log(run) if entry.kind != CLAIMED]
 
 
 def test_a_run_that_was_stopped_for_a_while_outlives_its_terminal(place: Path, ended: list[Command]) -> None:
