@@ -11,7 +11,7 @@ from harness.errors import StorageError
 from harness.record.files import hold_run, storage_faults
 from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import read_lock
-from harness.record.predictions import FOLDER, list_predictions, predictions_name
+from harness.record.predictions import FOLDER, list_predictions, name_predictions
 from harness.record.rows import FOLDER as ROWS
 
 
@@ -73,10 +73,7 @@ def _list_predictions(folder: Path) -> Iterator[Path]:
             f"{folder / LEDGER}: is damaged, so nothing of this run is removed ({history.damage[0]}). `harness run` "
             "with its spec mends it."
         )
-    scores = [
-        fold for record in history.trials.values() for fold in (*record.folds, *record.reduced, record.test)
-    ]
-    named = {predictions_name(score.key) for score in scores if score is not None}
+    named = name_predictions(history.trials.values())
     yield from (folder / FOLDER / name for name in list_predictions(folder) - named)
 
 

@@ -19,7 +19,7 @@ from harness.record.ledger import LEDGER, read_history
 from harness.record.lock import LOCK, read_lock
 from harness.record.log import CLAIMED, ENDINGS, ERROR, FORCED, LOG, STARTED, Entry, read_log
 from harness.record.means import mean_score
-from harness.record.predictions import list_predictions, predictions_name
+from harness.record.predictions import list_predictions, name_predictions
 from harness.record.times import end_of, read_time
 from harness.record.troubles import Trouble, list_troubles
 from harness.search.allotment import allot
@@ -213,9 +213,7 @@ def _count_trials(studies: Sequence[Study], history: History, lost: int) -> Coun
 
 def _count_lost(history: History, predicted: set[str]) -> int:
     """Return how many lines the ledger has lost: their numbers are missing, or the predictions of folds have none."""
-    folds = [fold for record in history.trials.values() for fold in (*record.folds, *record.reduced)]
-    tests = [record.test for record in history.trials.values() if record.test is not None]
-    orphans = predicted - {predictions_name(fold.key) for fold in (*folds, *tests)}
+    orphans = predicted - name_predictions(history.trials.values())
     return max(history.lost, len(orphans) - 1)  # one may be on its way into the ledger
 
 

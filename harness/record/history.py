@@ -29,6 +29,11 @@ class TrialRecord:
         """Return how many epochs each of its folds took, of those that were fitted."""
         return tuple(fold.epochs for fold in self.folds if fold.state == "ok" and fold.epochs)
 
+    def scores(self) -> tuple[FoldScore, ...]:
+        """Return all that was fitted for it: its folds, points of its learning curve, its test."""
+        tests = () if self.test is None else (self.test,)
+        return (*self.folds, *self.reduced, *tests)
+
     def search_folds(self, repeats: int) -> tuple[FoldScore, ...]:
         """Return the folds of the repeats that every trial has, without those that confirmed it."""
         return tuple(fold for fold in self.folds if fold.repeat < repeats)

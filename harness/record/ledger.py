@@ -22,7 +22,7 @@ from harness.record.files import make_folder, refuse_strays, storage_faults, syn
 from harness.record.history import History, Session
 from harness.record.predictions import (
     list_predictions,
-    predictions_name,
+    name_predictions,
     remove_predictions,
     write_predictions,
 )
@@ -229,11 +229,7 @@ def read_history(folder: Path) -> History:
 
 def _compare_with_files(folder: Path, reading: Reading) -> Reading:
     """Report predictions that no line names: a kill leaves one at most, more of them are lost lines."""
-    scores = [
-        fold for record in reading.trials.values() for fold in (*record.folds, *record.reduced, record.test)
-    ]
-    named = {predictions_name(score.key) for score in scores if score is not None}
-    orphans = sorted(list_predictions(folder) - named)
+    orphans = sorted(list_predictions(folder) - name_predictions(reading.trials.values()))
     if len(orphans) <= 1:
         remove_predictions(folder, orphans)
         return reading

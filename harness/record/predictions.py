@@ -18,6 +18,7 @@ from harness.examples import Target
 from harness.parquet import read_parquet
 from harness.plan import SCHEMA_VERSION
 from harness.record.files import storage_faults, write_whole
+from harness.record.history import TrialRecord
 from harness.record.scores import FoldScore, Key, Predictions, name_files
 
 FOLDER = "predictions"
@@ -27,6 +28,11 @@ _META = b"harness"
 def predictions_name(key: Key) -> str:
     """Return the name of a fold's file."""
     return f"{name_files(key)}.parquet"
+
+
+def name_predictions(records: Iterable[TrialRecord]) -> set[str]:
+    """Return the names of the files that some trials have, where none of them is lost."""
+    return {predictions_name(score.key) for record in records for score in record.scores()}
 
 
 def list_predictions(folder: Path) -> set[str]:
