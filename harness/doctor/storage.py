@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.doctor.finding import Finding, fail, praise, warn
-from harness.record.files import sync_folder
+from harness.record.files import find_parent, sync_folder
 
 WRITES = 24
 LINE = b"x" * 511 + b"\n"  # about a ledger's line
@@ -63,12 +63,6 @@ def check_results(results: Path, mounts: str, environment: Mapping[str, str]) ->
             f"{folder}: nothing can be written there ({fault.strerror or fault})",
             "make it writable, or give another folder with --results",
         )
-
-
-def find_parent(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that exists already."""
-    folder = folder.absolute()
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def find_mount(folder: Path, mounts: str) -> Mount | None:

@@ -12,6 +12,7 @@ from harness.machine import Machine
 from harness.plan import Plan
 from harness.prospect.timing import Timings
 from harness.record.counts import count_pending
+from harness.record.files import find_parent
 from harness.record.history import History
 from harness.report.numbers import show_bytes
 from harness.spec.models import Compute
@@ -66,7 +67,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
     room = Room(
         results_bytes=results_bytes,
         shelf_bytes=shelf_bytes,
-        free_bytes=shutil.disk_usage(_find_there(results)).free,
+        free_bytes=shutil.disk_usage(find_parent(results)).free,
         worker_bytes=measured or guessed,
         measured=bool(measured),
         memory_bytes=machine.free_bytes,
@@ -102,7 +103,7 @@ def _refuse_workers(room: Room, workers: int) -> Iterator[str]:
 
 
 def _refuse_disk(room: Room, results: Path, cache: Path) -> Iterator[str]:
-    there, beside = _find_there(results), _find_there(cache)
+    there, beside = find_parent(results), find_parent(cache)
     shared = there.stat().st_dev == beside.stat().st_dev
     needed = room.results_bytes + (room.shelf_bytes if shared else 0)
     remedy = "free space (`harness clean --shelf` gives back cached activations), or give another folder"
@@ -128,15 +129,10 @@ def count_results(plan: Plan, history: History) -> int:
     return total + fits * FIT_BYTES + (REPORT_BYTES if fits else 0)
 
 
-def _find_there(folder: Path) -> Path:
-    folder = folder.absolute()
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
-
-
 def tell_full(folder: Path, plan: Plan, history: History, cache: Path) -> str:
     """Return what a run says whose disk is full: what is safe, how much to free, and what frees it."""
     folds = sum(len(record.folds) + len(record.reduced) for record in history.trials.values())
-    left, place = min((shutil.disk_usage(_find_there(each)).free, each) for each in (folder, cache))
+    left, place = min((shutil.disk_usage(find_parent(each)).free, each) for each in (folder, cache))
     shelf = measure_shelf(cache).free_bytes
     freed = f" (`harness clean --shelf` frees {show_bytes(shelf)})" if shelf else ""
     return (

@@ -57,6 +57,12 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def find_parent(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists already."""
+    folder = folder.absolute()
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that after a crash at any moment its name holds all of `data`, or what it held."""
     # A process id in the name: two processes that share a cache never write one temporary file.
