@@ -16,7 +16,7 @@ from harness.plan import Plan, expand
 from harness.prospect.hours import Hours, expect_hours, list_untold
 from harness.prospect.reuse import Reuse, find_reuse
 from harness.prospect.room import Need, Room, measure_room, refuse_memory
-from harness.prospect.timing import Bench, Timings, find_largest, read_timings, time_bench
+from harness.prospect.timing import Timings, find_largest, read_timings, time_bench
 from harness.record.counts import count_fits, count_pending
 from harness.record.history import History
 from harness.record.ledger import read_history
@@ -24,6 +24,7 @@ from harness.record.rows import Rows
 from harness.report.numbers import show_bytes
 from harness.runs import RESULTS
 from harness.search.allotment import allot
+from harness.search.pool import Bench
 from harness.spec.models import Budget, Spec
 from harness.supply import bind, open_source
 

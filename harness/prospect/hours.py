@@ -8,9 +8,10 @@ import numpy as np
 
 from harness.candidate import list_depths
 from harness.plan import Plan, Study
-from harness.prospect.timing import Bench, Timing, Timings, find_ends
+from harness.prospect.timing import Timing, Timings, find_ends
 from harness.record.counts import count_following
 from harness.record.history import History
+from harness.search.pool import Bench
 from harness.spec.models import Search
 
 DRAWS = 400

@@ -17,6 +17,7 @@ from harness.machine import name_processor
 from harness.plan import Plan, Study, identify_bench
 from harness.record.files import make_folder, write_whole
 from harness.record.scores import FoldJob, FoldScore
+from harness.search.pool import Bench
 from harness.spec.models import Spec
 from harness.spec.ranges import Choice, Scalar, Span, Value
 
@@ -25,8 +26,6 @@ VERSION = 2  # of what is measured: another one is measured again
 # Each fit predicts all rows once, whatever its epochs. With this three epochs take 2.43 times one; 2.6 were seen of
 # MiniLM on tweets, 2.3 of EfficientNet-Lite0 on pictures.
 PREDICTING = 0.4
-Bench = tuple[str, str]
-"""Task and backbone."""
 Score = Callable[[FoldJob], FoldScore]
 
 

@@ -11,9 +11,7 @@ from harness.plan import Study
 from harness.record.counts import count_pending
 from harness.record.history import History
 from harness.record.scores import FoldScore
-
-Bench = tuple[str, str]
-"""Task and backbone."""
+from harness.search.pool import Bench
 
 
 class Pace:

@@ -12,7 +12,8 @@ from harness.record.history import History
 from harness.record.scores import FoldJob, FoldScore, Key
 from harness.search.allotment import Allotment
 from harness.search.events import Expected
-from harness.search.forecast import Bench, Pace, forecast_s
+from harness.search.forecast import Pace, forecast_s
+from harness.search.pool import Bench
 
 REPORT_S = 10.0  # kept for the tables until it is known what they take
 REHEARSED = 3.0  # tables of the end take longer than those of half-time: there are twice the trials
