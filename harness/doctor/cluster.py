@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.doctor.finding import Finding, fail, praise, warn
+from harness.search.cluster import OBJECT_STORE_BYTES, PREFIX
+from harness.search.joining import TOKEN
 
 LONGEST_BYTES = 107  # of a socket's path, by the kernel
 # What Ray 2.60 puts below the folder that it is given: its longest socket.
-SOCKET = "harness-ray-xxxxxxxx/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
-STORE_BYTES = 100_000_000  # what a run reserves in shared memory
+SOCKET = f"{PREFIX}xxxxxxxx/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 
 
 def check_sockets(base: Path) -> Finding:
@@ -29,10 +30,11 @@ def check_sockets(base: Path) -> Finding:
 
 def check_store(shared: Path) -> Iterator[Finding]:
     """Say whether shared memory holds what workers exchange."""
-    if shared.is_dir() and (free := shutil.disk_usage(shared).free) < STORE_BYTES:
+    if shared.is_dir() and (free := shutil.disk_usage(shared).free) < OBJECT_STORE_BYTES:
         yield warn(
             "ray",
-            f"{shared} has {free / 1e6:.0f} MB, and Ray wants {STORE_BYTES / 1e6:.0f}: it would use a slower folder",
+            f"{shared} has {free / 1e6:.0f} MB, and Ray wants {OBJECT_STORE_BYTES / 1e6:.0f}: it would use a slower "
+            "folder",
             "give the container more, such as `--shm-size 1g`",
         )
 
@@ -45,7 +47,7 @@ def check_settings(environment: Mapping[str, str], home: Path) -> Iterator[Findi
             "RAY_ADDRESS is set, and a run does not follow it: it goes where `compute` of the spec says",
             "unset RAY_ADDRESS",
         )
-    token = Path(environment.get("RAY_AUTH_TOKEN_PATH") or home / ".ray" / "auth_token").expanduser()
+    token = Path(environment.get("RAY_AUTH_TOKEN_PATH") or home / TOKEN).expanduser()
     if token.is_file() and (mode := stat.S_IMODE(token.stat().st_mode)) & 0o077:
         yield warn(
             "ray",

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.doctor.finding import Finding, praise, warn
 from harness.machine import Machine
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from harness.search.cluster import THREADS
 
 
 def check_cores(machine: Machine, environment: Mapping[str, str]) -> Iterator[Finding]:
