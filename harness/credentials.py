@@ -9,9 +9,15 @@ from collections.abc import Iterator
 HIDDEN = "***"
 SHORTEST = 8  # letters of a secret; a variable such as TOKENS=3 would blank out every 3
 
-_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+# The end of a word of the name, or a whole one: a TOKENIZER and a KEYBOARD hide nothing, and neither does a PATH.
+_SECRET = re.compile(
+    r"(TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?|PGPASS|SSHPASS|MYSQL_PWD"
+    r"|(API|ACCESS|SECRET|PRIVATE)KEYS?|(^|_)(PASS|PAT|KEYS?))\d*($|_)",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(r"(RAY_TLS|GIT_CONFIG_KEY)_")  # names files, and settings that git must have all of
 _PLACE = re.compile(r"_(PATH|FILE|DIR)$", re.IGNORECASE)  # says where a secret lies, and is none
-_LOGIN = re.compile(r"(?<=://)[^\s/@'\"<>]+(?=@)")
+_LOGIN = re.compile(r"(?<=://)[^\s/'\"<>]+(?=@)")  # to the last @: people do not escape their passwords
 _QUERY = re.compile(
     r"(?<=[?&])((?:[\w-]*(?:token|secret|password|signature|api[_-]?key|access[_-]?key)|sig|key)=)[^\s&'\"<>#]+",
     re.IGNORECASE,
@@ -20,7 +26,7 @@ _QUERY = re.compile(
 
 def names_secret(variable: str) -> bool:
     """Return whether an environment variable of this name may hold a secret."""
-    return bool(_SECRET.search(variable))
+    return bool(_SECRET.search(variable)) and not _HARMLESS.match(variable)
 
 
 def redact(text: str) -> str:

@@ -13,6 +13,7 @@ from harness.plan import Plan, Study
 from harness.record.history import History
 from harness.record.ledger import Ledger
 from harness.record.scores import FoldJob
+from harness.search.events import Event, FoldFinished, FoldStarted
 
 if TYPE_CHECKING:
     from harness.search.pool import Pool
@@ -51,6 +52,7 @@ def score_tests(
     pool: Pool,
     schedule: Schedule,
     stop: Callable[[], bool] = lambda: False,
+    on_event: Callable[[Event], None] = lambda event: None,
 ) -> bool:
     """Fit the jobs on all that is not locked away and record each score; when `stop` says so no more starts.
 
@@ -62,12 +64,14 @@ def score_tests(
             job = waiting.popleft()
             pool.submit(job, schedule.start(job, workers=len(idle) + in_flight))
             in_flight += 1
+            on_event(FoldStarted(job=job))
         if not in_flight and (pool.idle() or stop() or not schedule.may_test(waiting[0].study)):
             return False  # else no worker is there, and one is waited for
         for job, score in pool.wait(WAIT_S):
             in_flight -= 1
             if schedule.take(job, score):
                 ledger.record_test(score)
+                on_event(FoldFinished(score=score))
                 tested += 1
     return tested == len(jobs)
 

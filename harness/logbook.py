@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from harness.plan import Plan, Study
+from harness.plan import Plan, Study, tell_missing
 from harness.record.history import History
 from harness.record.log import write_log
 from harness.record.scores import FoldScore
@@ -52,6 +52,8 @@ class Logbook:
         known = sum(count for state, count in self._counts.items() if state != "running")
         worker = f"process {os.getpid()} on host {socket.gethostname()}"
         write_log(folder, "start", f"{worker}: {tell_plan(plan)}; {known} trials known from before")
+        for sentence in tell_missing(plan.survey):
+            write_log(folder, "missing", sentence)
         for sentence in history.findings:
             write_log(folder, "damage", sentence)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.candidate import Space, count_candidates, resolve_space
@@ -60,6 +60,8 @@ class Survey:
 
     tasks: Mapping[str, TaskFacts]
     backbones: Mapping[str, BackboneFacts]
+    # Why `tasks.NAME` or `backbones.NAME` of the spec was left out; no part of an identity.
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,22 @@ def settle_protocols(spec: Spec) -> Spec:
         for name, task in spec.tasks.items()
     }
     return spec.model_copy(update={"tasks": tasks})
+
+
+def drop_missing(spec: Spec, survey: Survey) -> Spec:
+    """Return the spec without the tasks and backbones that its survey left out."""
+    if not survey.missing:
+        return spec
+    tasks = {name: task for name, task in spec.tasks.items() if name in survey.tasks}
+    backbones = {name: backbone for name, backbone in spec.backbones.items() if name in survey.backbones}
+    return spec.model_copy(update={"tasks": tasks, "backbones": backbones})
+
+
+def tell_missing(survey: Survey) -> tuple[str, ...]:
+    """Return a sentence for each task and backbone that was left out."""
+    return tuple(
+        f"left out, for it could not be had: {place}: {reason}" for place, reason in survey.missing.items()
+    )
 
 
 def expand(spec: Spec, survey: Survey) -> Plan:

@@ -14,7 +14,7 @@ from harness.judge.comparison import Comparison
 from harness.judge.memory import Memory
 from harness.judge.rank import compare_arms
 from harness.judge.winner import choose_cell
-from harness.plan import Plan, expand
+from harness.plan import Plan, drop_missing, expand
 from harness.record.folders import read_spec
 from harness.record.history import History
 from harness.record.importance import read_importances
@@ -78,7 +78,7 @@ def export_model(
     lock = read_lock(folder)
     spec = read_spec(folder, lock)
     _refuse_far_paths(folder, spec, lock.base, allowed)
-    source = open_source(spec, base=lock.base, offline=offline, progress=progress)
+    source = open_source(drop_missing(spec, lock.survey), base=lock.base, offline=offline, progress=progress)
     # Not before: it imports a hub's library, which must know of offline.
     from harness.deploy.export import export_model as export
     from harness.deploy.refit import Winner

@@ -126,7 +126,8 @@ def _add_plan(status: Status, history: History, *, lost: int) -> Status:
     plan = expand(spec, lock.survey)
     studies = tuple({study.id: study for study in plan.studies}.values())
     pending = 0 if status.phase == "complete" else sum(_count_left(study, history) for study in studies)
-    phase = "complete" if status.phase == "killed" and not pending else status.phase
+    # Versions that kept no log said nowhere that they had ended.
+    phase = "complete" if status.phase == "killed" and not pending and status.log is None else status.phase
     since = status.since
     planned = replace(
         status,

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.progress import SILENCE, Progress
-from harness.errors import HarnessError, StorageError
+from harness.errors import EnvironmentFault, HarnessError, StorageError
 from harness.judge.comparison import Comparison
 from harness.judge.rank import find_best_trial, judge_studies
 from harness.limits import count_workers
 from harness.locked import has_untested, list_tests, score_tests
 from harness.logbook import Logbook
-from harness.plan import Plan, expand
+from harness.plan import Plan, Survey, expand, tell_missing
 from harness.pools import open_pool
 from harness.prospect.room import tell_full
 from harness.prospect.timing import hint_fits, read_timings
@@ -33,7 +33,7 @@ from harness.record.rows import Rows, write_rows
 from harness.runs import RESULTS, open_memory, write_results
 from harness.spec.assets import PREFIX
 from harness.spec.models import Spec
-from harness.supply import bind, fetch_assets, open_source
+from harness.supply import bind, fetch_assets, fetch_available, open_source
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from harness.record.scores import FoldJob
     from harness.search.drive import Outcome
     from harness.search.events import Event
+
+    Found = tuple[Source, Survey, dict[str, Rows]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def run_suite(
     text: bytes | None = None,
     reopen_test: bool = False,
     insecure: bool = False,
+    skip_missing: bool = False,
     progress: Progress = SILENCE,
     stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Plan], Callable[[Event], None]] = lambda plan: lambda event: None,
@@ -71,21 +74,18 @@ def run_suite(
 
     `text` is the spec's file as it was given, kept with the run. `reopen_test` scores a winner that later trials made
     on what was locked away, though it was opened for another one before. `insecure` joins a Ray cluster that lets
-    anybody in. `progress` is told what takes time before the
-    start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every fold is
-    durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
+    anybody in. `skip_missing` leaves out tasks and backbones that cannot be had. `progress` is told what takes time
+    before the start, `watch(plan)` returns what is told every event; when `stop()` says so no new fold starts. Every
+    fold is durable before anything counts it: kill -9 loses none. Raises `StorageError` if another process has the run.
     """
-    from harness.learn.survey import survey_spec
-
     began, began_s = datetime.now().astimezone(), time.monotonic()
     folder = results / spec.name
     known = folder.exists()
     # Before anything that takes time: a second process should hear of the first at once.
     with claim_run(folder), log_faults(folder):
         try:
-            source = open_source(spec, base=base, offline=offline, progress=progress)
-            rows: dict[str, Rows] = {}
-            survey = survey_spec(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
+            find = _find_present if skip_missing else _find_all
+            source, survey, rows = find(spec, base=base, offline=offline, progress=progress)
             plan = expand(spec, survey)
         except (HarnessError, KeyboardInterrupt):
             if not known:
@@ -99,7 +99,10 @@ def run_suite(
             found = ledger.history()
             ledger.reopen(plan.studies)
             logbook = Logbook(folder, plan, found)
-            with _explaining_full(folder, plan, ledger, source.cache):
+            with (
+                _explaining_full(folder, plan, ledger, source.cache),
+                _keeping_tables(folder, plan, ledger, spec),
+            ):
                 outcome = _search(
                     spec,
                     plan,
@@ -116,6 +119,40 @@ def run_suite(
                 comparison = write_results(folder, plan, ledger.history(), spec)
                 logbook.close(outcome.ended, outcome.why)
     return Run(folder=folder, plan=plan, comparison=comparison, outcome=outcome, damage=found.findings)
+
+
+def _find_all(spec: Spec, *, base: Path, offline: bool, progress: Progress) -> Found:
+    """Return what a spec names, all of which must be had."""
+    from harness.learn.survey import survey_spec
+
+    source = open_source(spec, base=base, offline=offline, progress=progress)
+    rows: dict[str, Rows] = {}
+    survey = survey_spec(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
+    return source, survey, rows
+
+
+def _find_present(spec: Spec, *, base: Path, offline: bool, progress: Progress) -> Found:
+    """Return what of a spec can be had; of the rest it is said that it is left out."""
+    from harness.learn.survey import survey_present
+
+    source = open_source(spec, base=base, offline=offline, progress=progress, fetch=fetch_available)
+    rows: dict[str, Rows] = {}
+    survey = survey_present(source, keep=lambda task, examples: rows.update({task: Rows.of(examples)}))
+    for sentence in tell_missing(survey):
+        progress.say(sentence)
+    return source, survey, rows
+
+
+@contextmanager
+def _keeping_tables(folder: Path, plan: Plan, ledger: Ledger, spec: Spec) -> Iterator[None]:
+    """Write the tables of what there is before a fault of the machine or the cluster ends the run."""
+    try:
+        yield
+    except EnvironmentFault:
+        history = ledger.history()
+        if history.trials:
+            write_results(folder, plan, history, spec)
+        raise
 
 
 @contextmanager
@@ -154,6 +191,7 @@ def _search(
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
     from harness.search.allotment import allot
     from harness.search.drive import drive
+    from harness.search.events import PoolOpened
     from harness.search.proposals import Proposals
     from harness.search.schedule import Schedule
 
@@ -170,6 +208,7 @@ def _search(
     )
     pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
+        on_event(PoolOpened())
         outcome = drive(
             plan.studies,
             ledger=ledger,
@@ -192,7 +231,7 @@ def _search(
         if outcome.ended == "stopped":
             return outcome
         jobs = _list_tests(spec, plan, folder, ledger.history(), reopen=reopen_test)
-        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop)
+        tested = score_tests(jobs, ledger=ledger, pool=pool, schedule=schedule, stop=stop, on_event=on_event)
     finally:
         pool.close()
     if tested or outcome.ended != "complete":

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import plugins
 from harness.assets.progress import Progress
-from harness.plan import Survey, settle_protocols
+from harness.errors import AssetError
+from harness.plan import Survey, drop_missing, settle_protocols
 from harness.spec.assets import list_assets_of
 from harness.spec.models import Spec
 
 if TYPE_CHECKING:
     from harness.learn.sources import Source
-
-
-def open_source(spec: Spec, *, base: Path, offline: bool, progress: Progress) -> Source:
-    """Return a spec as workers take it, once its assets are here: size and source are said before they are fetched.
-
-    Raises `AssetError` for what cannot be had. Caches lie under XDG_CACHE_HOME/harness.
-    """
-    from harness.assets.cache import cache_root
-    from harness.learn.sources import Source
-
-    if offline:  # the libraries that read hubs listen to these alone, when they are imported
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
-    fetch_assets(list_assets_of(spec), offline=offline, progress=progress)
-    return Source(
-        spec_json=settle_protocols(spec).model_dump_json(),
-        base=base.resolve(),
-        cache=cache_root().parent,
-        plugin_folders=plugins.folders(),
-        offline=offline,
-    )
 
 
 def fetch_assets(names: Sequence[str], *, offline: bool, progress: Progress) -> None:
@@ -48,10 +29,52 @@ def fetch_assets(names: Sequence[str], *, offline: bool, progress: Progress) -> 
         fetch_asset(name, offline=offline, progress=progress)
 
 
+def fetch_available(names: Sequence[str], *, offline: bool, progress: Progress) -> None:
+    """Have those assets on this machine that can be had; of the others it is said why not."""
+    for name in names:
+        try:
+            fetch_assets([name], offline=offline, progress=progress)
+        except AssetError as fault:
+            progress.say(str(fault))
+
+
+def open_source(
+    spec: Spec,
+    *,
+    base: Path,
+    offline: bool,
+    progress: Progress,
+    fetch: Callable[..., None] = fetch_assets,
+) -> Source:
+    """Return a spec as workers take it, once `fetch` has had its assets: it says size and source before.
+
+    Raises `AssetError` for what `fetch` cannot do without. Caches lie under XDG_CACHE_HOME/harness.
+    """
+    from harness.assets.cache import cache_root
+    from harness.learn.sources import Source
+
+    if offline:  # the libraries that read hubs listen to these alone, when they are imported
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    fetch(list_assets_of(spec), offline=offline, progress=progress)
+    return Source(
+        spec_json=settle_protocols(spec).model_dump_json(),
+        base=base.resolve(),
+        cache=cache_root().parent,
+        plugin_folders=plugins.folders(),
+        offline=offline,
+    )
+
+
 def bind(source: Source, survey: Survey) -> Source:
-    """Return a source that refuses other data and weights than were surveyed, and has no more to fetch."""
+    """Return a source that refuses other data and weights than were surveyed, and has no more to fetch.
+
+    What the survey left out, it does not name.
+    """
     return replace(
         source,
+        spec_json=drop_missing(source.spec(), survey).model_dump_json()
+        if survey.missing
+        else source.spec_json,
         offline=True,
         data=tuple((name, facts.digest) for name, facts in survey.tasks.items()),
         weights=tuple((name, facts.digest) for name, facts in survey.backbones.items()),

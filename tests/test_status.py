@@ -123,6 +123,14 @@ def test_how_a_run_ended_is_what_its_log_says_last(tmp_path: Path, kind: str, ph
     assert look(folder).phase == "killed"
 
 
+def test_a_run_that_was_killed_after_its_last_fold_is_not_finished(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert look(folder).phase == "complete"  # of a version that kept no log
+    write_log(folder, "start", "go")
+    status = look(folder)  # its last tables are not written: a report of half-time may lie there
+    assert (status.phase, status.pending) == ("killed", 0)
+
+
 def test_the_estimate_counts_what_is_left_at_the_pace_so_far(tmp_path: Path) -> None:
     folder = make_run(tmp_path, trials=4, stop=stop_after(5))
     _sign(folder, since="2025-12-31T23:59:59.5+00:00")  # the folds took half a second each, side by side

@@ -100,13 +100,13 @@ def holds(path: Path, parcel: Parcel) -> bool:
 
 
 def unpack(parcel: Parcel, store: Path, read: Read) -> Path:
-    """Return where a parcel lies in the store, fetched unless it is there; several processes fetch it once.
+    """Return where a parcel lies in the store, fetched unless it is there whole; several processes fetch it once.
 
     Raises `DataError` as `write_parcel` does.
     """
     home = store / parcel.digest
     with storage_faults(home), claim(home, lambda: None):
-        if not home.exists():
+        if not holds(home / parcel.name, parcel):  # else what a disk damaged would end every later suite
             with workplace(home) as work:
                 write_parcel(parcel, work / "whole" / parcel.name, read)
                 install(work / "whole", home)

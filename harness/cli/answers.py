@@ -49,6 +49,8 @@ def judge_exit(ended: Run, spec: Spec, interrupts: Interrupts) -> int:
         nested = {study.task for study in ended.plan.studies if study.outer_fold is not None}
         if any(cell.score is None and cell.task in nested for cell in ended.comparison.cells):
             return BUDGET_ENDED
+    if ended.plan.survey.missing:
+        return SOME_FAILED
     return SOME_FAILED if any(_is_failed(cell) for cell in ended.comparison.cells) else COMPLETE
 
 

@@ -41,6 +41,12 @@ Offline = Annotated[
         "--offline", envvar="HARNESS_OFFLINE", help="Reach no network: what is missing is an error."
     ),
 ]
+SkipMissing = Annotated[
+    bool,
+    typer.Option(
+        "--skip-missing", help="Leave out tasks and backbones that cannot be had, and run the others."
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

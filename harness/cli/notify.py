@@ -51,8 +51,8 @@ class Notifier:
     """Runs a command with the facts in its environment, and the message on its stdin.
 
     No words are no command: nobody is told. Nothing of a run becomes part of the command. It has half a minute, what
-    it prints is dropped, and its failure is told in one line. Mutable: the same trouble is told once, and others a
-    minute apart.
+    it prints is dropped, and its failure is told in one line. Mutable: the same trouble is told once, and one within a
+    minute of a message is only counted in the next.
     """
 
     def __init__(

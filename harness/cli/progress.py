@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Event"], None]
 FORCED = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SAYING_S = 0.5  # is waited for a word to be said, where stderr is slow
 SHOW_CURSOR = b"\x1b[?25h"
 AGAIN = "Ctrl-C again ends at once and loses only these"
 
@@ -40,6 +42,7 @@ class Interrupts:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._asked = False
+        self._saying: threading.Thread | None = None
         self._tell_running: Callable[[], str] = lambda: ""
         self._log: Callable[[str, str], None] = lambda kind, text: None
 
@@ -55,11 +58,15 @@ class Interrupts:
         return self
 
     def listen(self, tell_running: Callable[[], str], log: Callable[[str, str], None]) -> None:
-        """Take the signals, for folds run from now on; a library may have taken them.
+        """Take Ctrl-C, for what starts from now on is worth waiting for.
 
         `tell_running` says what runs and how long it may take, `log` takes a kind and a text.
         """
         self._tell_running, self._log = tell_running, log
+        signal.signal(signal.SIGINT, self._hear)
+
+    def listen_again(self) -> None:
+        """Take every signal, when all processes of a library run: it may have taken some, and they ignore SIGHUP."""
         for number in FORCED:
             signal.signal(number, self._hear)
         signal.signal(signal.SIGHUP, self._hear_hangup)
@@ -68,7 +75,9 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
-            self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, from when it starts until `listen`
+            self._end(signal.SIGTERM)  # Ray 2.60 makes this of the signal, until `listen_again`
+        if self._saying is not None:
+            self._saying.join(SAYING_S)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -77,9 +86,15 @@ class Interrupts:
             self._asked = True
             told = f"finishing the folds that run{self._tell_running()}; {AGAIN}"
             self._log("signal", f"Ctrl-C: {told}")
-            self._say(told)
+            self._say_beside(told)
             return
         self._end(number)
+
+    def _say_beside(self, told: str) -> None:
+        """Say it by a thread: this one may be in the midst of writing to stderr, which cannot be entered twice."""
+        self._saying = threading.Thread(target=self._say, args=(told,), daemon=True)
+        self._saying.start()
+        self._saying.join(SAYING_S)
 
     def _hear_hangup(self, number: int, frame: FrameType | None) -> None:
         self._log("signal", "SIGHUP: the terminal has gone, the run goes on")
@@ -115,11 +130,15 @@ def watch_run(
             write_log(folder, kind, text)
 
     def open_listener(plan: Plan) -> Listener:
-        interrupts.listen(underway.tell, log)  # Ray has just started, and took SIGTERM
+        from harness.search.events import PoolOpened
+
+        interrupts.listen(underway.tell, log)
         narrators = [] if quiet else [_open_narrator(plan, screen, opened).tell]
         listeners: list[Listener] = [underway.note, _Troubles(plan, tell_trouble).note, *narrators]
 
         def listen(event: Event) -> None:
+            if isinstance(event, PoolOpened):
+                interrupts.listen_again()  # Ray has just started, and took SIGTERM
             for listener in listeners:
                 listener(event)
 

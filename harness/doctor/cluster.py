@@ -38,12 +38,12 @@ def check_store(shared: Path) -> Iterator[Finding]:
 
 
 def check_settings(environment: Mapping[str, str], home: Path) -> Iterator[Finding]:
-    """Say which settings of Ray lie around that a run does not take, or that others could read."""
+    """Say which settings of Ray lie around that most runs do not take, or that others could read."""
     if environment.get("RAY_ADDRESS"):
         yield warn(
             "ray",
-            "RAY_ADDRESS is set, and a run does not follow it: it goes where `compute` of the spec says",
-            "unset RAY_ADDRESS",
+            "RAY_ADDRESS is set, and a run follows it only where its spec says `compute.address: auto`",
+            "unset RAY_ADDRESS, unless a spec asks for it by `auto`",
         )
     token = Path(environment.get("RAY_AUTH_TOKEN_PATH") or home / ".ray" / "auth_token").expanduser()
     if token.is_file() and (mode := stat.S_IMODE(token.stat().st_mode)) & 0o077:

@@ -15,11 +15,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from harness.doctor.finding import Finding, fail, praise, warn
+from harness.model.companions import COMPANIONS
 
 OURS = "finetune-harness"
 SHOWN = ("torch", "transformers", "optuna", "ray", "pyarrow", "numpy", "scikit-learn")
-# Each carries compiled parts for one build of torch, and transformers imports each where it is installed.
-COMPANIONS = ("torchvision", "torchaudio", "torchcodec", "timm")
 OLDEST = (3, 11)
 LAST_LETTERS = 160  # of what a failed import says
 

@@ -22,7 +22,7 @@ from harness.judge.pairs import pair_cells
 from harness.judge.ranking import Scored, rank_blocks
 from harness.judge.tasks import describe_task, find_measure
 from harness.judge.verdicts import find_best_arm, reach_verdicts
-from harness.plan import Plan, Study, protocol_of
+from harness.plan import Plan, Study, protocol_of, tell_missing
 from harness.record.history import History
 from harness.spec.models import Spec
 
@@ -80,6 +80,7 @@ def compare_arms(
         classes=tabulate_best(cells, tasks, measures),
         budgets=budgets,
         notes=(
+            *tell_missing(plan.survey),
             *corrected,
             *map(NESTED.format, sorted(nested)),
             *ranking.notes,

@@ -73,23 +73,26 @@ class Shelf:
             storage_faults(folder),
             _claim(folder.parent),
         ):  # flock dies with the process: kill -9 must not leave the shelf claimed
-            if not _whole(folder) and not self._borrow(content, place):
+            if not _whole(folder, self._name(content, place)) and not self._borrow(content, place):
                 absent = [other for other in others if not self._folder(content, other).exists()]
                 self._fill(content, sorted({place, *absent}), fill)
             os.utime(folder)  # eviction goes by the age of the last use
             return _open(folder)  # before the claim ends: what is open outlives its eviction
 
     def _folder(self, content: str, place: str) -> Path:
-        return self._root / content / f"{self._dtype.name}-{place}"
+        return self._root / self._name(content, place)
+
+    def _name(self, content: str, place: str) -> str:
+        return f"{content}/{self._dtype.name}-{place}"
 
     def _borrow(self, content: str, place: str) -> bool:
         """Take an entry from a machine that has it, and say whether there was one."""
-        folder = self._folder(content, place)
+        folder, name = self._folder(content, place), self._name(content, place)
         if self._lend is None:
             return False
         with tempfile.TemporaryDirectory(prefix=_FILLING, dir=folder.parent) as scratch:
             entry = Path(scratch) / folder.name
-            if not self._lend(f"{content}/{folder.name}", entry) or not _whole(entry):
+            if not self._lend(name, entry) or not _whole(entry, name):
                 return False
             self._evict(content, [place], needed=_size(entry))
             shutil.rmtree(folder, ignore_errors=True)  # what was there did not verify
@@ -102,7 +105,10 @@ class Shelf:
         for left in parent.glob(f"{_FILLING}*"):  # by a process that was killed: this one has the claim
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_FILLING, dir=parent) as scratch, ExitStack() as stack:
-            writers = {place: _Writer(Path(scratch) / place, self._dtype) for place in places}
+            writers = {
+                place: _Writer(Path(scratch) / place, self._dtype, name=self._name(content, place))
+                for place in places
+            }
             for writer in writers.values():
                 stack.callback(writer.abandon)
             for row, states in fill(places):
@@ -132,9 +138,10 @@ class Shelf:
 class _Writer:
     """Append the rows of one place to a file and remember where each begins."""
 
-    def __init__(self, folder: Path, dtype: np.dtype[np.floating]) -> None:
+    def __init__(self, folder: Path, dtype: np.dtype[np.floating], *, name: str) -> None:
         folder.mkdir()
         self._folder = folder
+        self._name = name
         self._dtype = dtype
         self._file: IO[bytes] = (folder / "states.bin").open("wb")
         self._hash = hashlib.sha256()
@@ -163,6 +170,7 @@ class _Writer:
         places = np.array([self._places[row] for row in range(len(self._places))], dtype=np.int64)
         np.save(self._folder / "places.npy", places)
         index = {
+            "entry": self._name,
             "dtype": self._dtype.name,
             "shape": [self._end, *self._rest],
             "states": self._hash.hexdigest(),
@@ -199,18 +207,18 @@ def _size(entry: Path) -> int:
 _verified: set[tuple[Path, int]] = set()  # what this process has hashed already, by path and time of change
 
 
-def _whole(folder: Path) -> bool:
-    """Say whether the files are there and hold the bytes that were written; each process looks once."""
+def _whole(folder: Path, name: str) -> bool:
+    """Say whether the files are those of the entry of that name, byte by byte; each process hashes them once."""
     states = folder / "states.bin"
-    if not (folder / "index.json").exists() or not states.exists():
-        return False
-    key = (states, states.stat().st_mtime_ns)
-    if key in _verified:
-        return True
     try:
         index = json.loads((folder / "index.json").read_text())
+        if index["entry"] != name:  # whole, and what another place or other weights gave
+            return False
+        key = (states, states.stat().st_mtime_ns)
+        if key in _verified:
+            return True
         good: bool = _sha256(states) == index["states"] and _sha256(folder / "places.npy") == index["places"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
     if good:
         _verified.add(key)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from harness import plugins
 from harness.credentials import redact
-from harness.errors import HarnessError, ModelError
+from harness.errors import EnvironmentFault, HarnessError, ModelError
 from harness.examples import Examples, Modality, describe_twins, digest_content
 from harness.learn.likeness import describe_likeness
 from harness.learn.sources import Source, find_checkpoint, read_examples, task_type
 from harness.learn.trying import try_folds
-from harness.model.checkpoint import digest_checkpoint
+from harness.model.checkpoint import digest_checkpoint, require_tokenizer
+from harness.model.companions import list_companions
 from harness.model.layers import count_blocks
 from harness.plan import BackboneFacts, Survey, TaskFacts, protocol_of
 from harness.record.files import make_folder, write_whole
@@ -26,31 +29,74 @@ BY_MODALITY: tuple[Modality, ...] = (
     "audio",
     "text",
 )  # what reads several is seldom meant for its text
+Keep = Callable[[str, Examples], None]
+"""Is given each task's examples as they are read."""
 
 
-def survey_spec(source: Source, *, keep: Callable[[str, Examples], None] = lambda task, rows: None) -> Survey:
+def survey_spec(source: Source, *, keep: Keep = lambda task, rows: None) -> Survey:
     """Return the facts that a plan needs; raises `DataError` or `ModelError` for what could not be trained on.
 
     `keep` is given each task's examples, which are read here and nowhere else before a bench opens.
     """
+    return _survey(source, keep, lambda place: nullcontext())
+
+
+def survey_present(source: Source, *, keep: Keep = lambda task, rows: None) -> Survey:
+    """Return the facts about what can be had, and why each other task and backbone is left out.
+
+    `keep` is as for `survey_spec`. Raises `EnvironmentFault` with all reasons where no task is left.
+    """
+    missing: dict[str, str] = {}
+    survey = _survey(source, keep, partial(_leave_out, missing))
+    tasks = {name: facts for name, facts in survey.tasks.items() if f"tasks.{name}" not in missing}
+    if not tasks:
+        reasons = "".join(f"\n{place}: {reason}" for place, reason in missing.items())
+        raise EnvironmentFault(f"no task is left that could be run:{reasons}")
+    return replace(survey, tasks=tasks, missing=missing)
+
+
+@contextmanager
+def _leave_out(missing: dict[str, str], place: str) -> Iterator[None]:
+    """Keep in `missing` why something could not be had."""
+    try:
+        yield
+    except EnvironmentFault as fault:
+        missing[place] = redact(" ".join(str(fault).removeprefix(f"{place}: ").split()))
+
+
+def _survey(source: Source, keep: Keep, at: Callable[[str], AbstractContextManager[None]]) -> Survey:
+    """Return the facts about all that `at(place)` lets nothing be raised of."""
     spec = source.spec()
-    folders = {  # first, for a hub that cannot be reached should be said within seconds
-        name: find_checkpoint(spec, name, base=source.base, offline=source.offline) for name in spec.backbones
-    }
-    tasks = {task: survey_task(spec, task, base=source.base, keep=keep) for task in spec.tasks}
-    backbones = {name: survey_backbone(folder, source.cache) for name, folder in folders.items()}
+    folders: dict[str, Path] = {}
+    tasks: dict[str, TaskFacts] = {}
+    backbones: dict[str, BackboneFacts] = {}
+    for name in spec.backbones:  # first, for a hub that cannot be reached should be said within seconds
+        with at(f"backbones.{name}"):
+            folders[name] = find_checkpoint(spec, name, base=source.base, offline=source.offline)
+    for task in spec.tasks:
+        with at(f"tasks.{task}"):
+            tasks[task] = survey_task(spec, task, base=source.base, keep=keep)
+    for name, folder in folders.items():
+        with at(f"backbones.{name}"):
+            backbones[name] = survey_backbone(folder, source.cache)
+            if backbones[name].modality == "text":
+                require_tokenizer(folder)
     for task, facts in tasks.items():
-        if not any(found.modality == facts.modality for found in backbones.values()):
-            raise ModelError(
-                f"tasks.{task}: no backbone of the spec reads {facts.modality}; "
-                f"it has {', '.join(f'{name} ({found.modality})' for name, found in backbones.items())}"
-            )
+        with at(f"tasks.{task}"):
+            _require_backbone(task, facts, backbones)
     return Survey(tasks=tasks, backbones=backbones)
 
 
-def survey_task(
-    spec: Spec, task: str, *, base: Path, keep: Callable[[str, Examples], None] = lambda task, rows: None
-) -> TaskFacts:
+def _require_backbone(task: str, facts: TaskFacts, backbones: Mapping[str, BackboneFacts]) -> None:
+    if any(found.modality == facts.modality for found in backbones.values()):
+        return
+    there = ", ".join(f"{name} ({found.modality})" for name, found in backbones.items())
+    raise ModelError(
+        f"tasks.{task}: no backbone of the spec reads {facts.modality}; it has {there or 'none that is here'}"
+    )
+
+
+def survey_task(spec: Spec, task: str, *, base: Path, keep: Keep = lambda task, rows: None) -> TaskFacts:
     """Return what a task's data holds, after its folds were tried: every training part must hold every class."""
     kind = task_type(spec, task)
     target = plugins.find("targets", kind.TARGET)
@@ -84,7 +130,9 @@ def survey_task(
 def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
     """Return what a checkpoint is; remembered by content, for a second run of a suite should not import torch."""
     digest = digest_checkpoint(folder)
-    kept = cache / "backbones" / f"{digest[:32]}-{version('transformers')}.json"
+    # What was not tried beside the companions that are here now is tried: a broken one is to be told before training.
+    known = "-".join((digest[:32], version("transformers"), *list_companions()))
+    kept = cache / "backbones" / f"{known}.json"
     try:
         return BackboneFacts(**json.loads(kept.read_text()))
     except (OSError, ValueError, TypeError):  # not there, or not whole: found out again

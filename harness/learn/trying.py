@@ -18,6 +18,9 @@ from harness.learn.kin import Kin, find_kin
 from harness.learn.schemes import UNSCORED
 from harness.plan import list_outer, locks_away
 from harness.spec.options import Protocol
+from harness.spec.words import show
+
+NAMED = 5  # classes, and folds of each, that a note names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +57,12 @@ def try_folds(
         if repeat < protocol.repeats:  # what confirms is no part of the identity
             digest.update(json.dumps(list(zip(examples.ids, place.tolist(), strict=True))).encode())
             places.append(place)
+    notes = tuple(_describe(places[0], kin, folds)) if fixed or protocol.test == "split" else ()
     return Tried(
         digest=digest.hexdigest()[:16],
         fold_count=folds if protocol.scheme == "leave-one-group-out" else None,
         part_ratio=_measure_ratio(places[0], kin, folds) if fixed else None,
-        notes=tuple(_describe(places[0], kin, folds)) if fixed or protocol.test == "split" else (),
+        notes=notes + tuple(_describe_absent(places, targets, labels, folds + locks_away(protocol), folds)),
     )
 
 
@@ -107,3 +111,33 @@ def _describe(place: np.ndarray, kin: Kin, folds: int) -> Iterator[str]:
             f"{related} examples are left out of training parts, counted once for each fold: "
             "they share a group or their content with what is scored there"
         )
+
+
+def _describe_absent(
+    places: list[np.ndarray], targets: np.ndarray, labels: tuple[str, ...], parts: int, folds: int
+) -> Iterator[str]:
+    """Yield which classes some parts that are scored lack; part number `folds` is what is locked away."""
+    lacking = {
+        label: named
+        for index, label in enumerate(labels)
+        if (named := _list_parts_without(targets == index, places, parts, folds))
+    }
+    if not lacking:
+        return
+    told = [
+        f"{show(label)} in {', '.join(named[:NAMED])}"
+        + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
+        for label, named in list(lacking.items())[:NAMED]
+    ]
+    more = f"; and {len(lacking) - NAMED} more classes" if len(lacking) > NAMED else ""
+    yield (
+        f"parts that are scored lack a class: {'; '.join(told)}{more}. A metric may be undefined there; the table's is "
+        "of all folds together"
+    )
+
+
+def _list_parts_without(members: np.ndarray, places: list[np.ndarray], parts: int, folds: int) -> list[str]:
+    """Return the names of the parts that hold none of a class, in any repeat."""
+    held = [np.bincount(place[members & (place >= 0)], minlength=parts) for place in places]
+    least = np.min(held, axis=0)
+    return ["what is locked away" if part == folds else f"fold {part}" for part in np.flatnonzero(least == 0)]

@@ -56,7 +56,7 @@ class _Scorer:
     def score(self, job: FoldJob) -> FoldScore:
         """Return what one fold came to; divergence, lack of memory, unfit data and bugs are states of it.
 
-        Raises `HarnessError` where the bench cannot be opened, which no other fold can do either.
+        Raises `HarnessError` where the bench cannot be opened; folds of other benches may go on.
         """
         blank = FoldScore(
             study=job.study,
@@ -151,7 +151,7 @@ def _score_fold(
         return replace(blank, state="diverged", error=str(outcome))
     except OutOfMemory as outcome:
         return replace(blank, state="oom", error=str(outcome))
-    except HarnessError as fault:  # of this fit alone; what a bench cannot be opened for ends the run
+    except HarnessError as fault:  # of this fit alone, on a bench that is open
         return replace(blank, state="error", error=str(fault))
 
 

@@ -12,6 +12,7 @@ from harness.errors import ModelError
 from harness.examples import Input, Media
 from harness.modalities.encoded import Encoded
 from harness.modalities.pictures import decode_picture, encode_picture
+from harness.model.companions import tell_remedy
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -29,10 +30,9 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
         processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]  # transformers' own is untyped
             folder, local_files_only=True, trust_remote_code=False, backend="pil"
         )
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder}: its image processor cannot be loaded: {str(error).splitlines()[0]}"
-        ) from error
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).splitlines()[0] + tell_remedy(error)
+        raise ModelError(f"{folder}: its image processor cannot be loaded: {reason}") from error
     size = getattr(task, "image_size", None)
     if size is not None:
         processor.size = {"height": size, "width": size}

@@ -26,6 +26,13 @@ def load_processor(folder: Path, task: TaskOptions, inputs: Sequence[Input]) -> 
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder}: its tokenizer cannot be loaded: {str(error).splitlines()[0]}") from error
+    if len(tokenizer) <= len(
+        tokenizer.all_special_ids
+    ):  # transformers 5 makes an empty one where files are missing
+        raise ModelError(
+            f"{folder}: its tokenizer is missing, or knows no words: put the checkpoint's tokenizer files there "
+            "(tokenizer.json, or the vocabulary)"
+        )
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     positions = getattr(config, "max_position_embeddings", None) or 512
     offset = (

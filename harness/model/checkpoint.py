@@ -41,6 +41,8 @@ _PARTS = (
     "*processor_config.json",
 )
 
+_TOKENIZER = ("tokenizer*.json", "vocab*.json", "vocab*.txt", "bpe.codes", "*.model", "*.spm")
+
 #: Keys that name code in the folder or in a repository.
 _CODE = ("auto_map", "custom_pipelines")
 
@@ -145,6 +147,15 @@ def _limit_setting(key: str, *, tensors: int, stored: int) -> float:
     return stored + _SLACK_SIZE if _SIZED.search(key) else math.inf
 
 
+def require_tokenizer(folder: Path) -> None:
+    """Raise `ModelError` where a checkpoint of texts has no file of a tokenizer: no fold could read a word."""
+    if not any(True for pattern in _TOKENIZER for _ in folder.glob(pattern)):
+        raise ModelError(
+            f"{folder}: its tokenizer is missing: put the checkpoint's tokenizer files there (tokenizer.json, or the "
+            "vocabulary)"
+        )
+
+
 def digest_checkpoint(folder: Path) -> str:
     """Return the SHA-256 over names and bytes of configuration, weights, tokenizer and processor files.
 
@@ -222,7 +233,11 @@ def _leads_out(folder: Path, name: str) -> bool:
     if "\0" in name:
         return False
     path = Path(os.path.realpath(folder / name))
-    return not path.is_relative_to(_home(folder)) and path.exists()
+    try:
+        path.stat()
+    except OSError:  # it is not there, not for us, or longer than any name
+        return False
+    return not path.is_relative_to(_home(folder))
 
 
 def _check_inside(folder: Path) -> None:
@@ -270,7 +285,9 @@ def _find_shard(folder: Path, name: str) -> Path:
         )
     if Path(name).suffix != ".safetensors":
         raise ModelError(f"{index}: names '{name}', which is no .safetensors file. Convert the weights.")
-    if not (folder / name).is_file():
+    if name not in {
+        file.name for file in folder.iterdir() if file.is_file()
+    }:  # asked for a long one, a disk raises
         raise ModelError(f"{index}: names '{name}', which is not there. Fetch the folder again.")
     return folder / name
 
@@ -311,4 +328,11 @@ def _walk(value: object) -> Iterator[tuple[str, object]]:
 def _largest(value: object) -> float:
     """Return the largest number in a value or a list of them; 0 where there is none."""
     values = value if isinstance(value, list) else [value]
-    return max((float(v) for v in values if isinstance(v, int | float)), default=0.0)
+    return max((_to_float(v) for v in values if isinstance(v, int | float)), default=0.0)
+
+
+def _to_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # JSON has whole numbers of any length
+        return math.inf if number > 0 else -math.inf

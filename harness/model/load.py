@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from harness.errors import ModelError
 from harness.machine import read_machine
 from harness.model.checkpoint import check_checkpoint, check_settings, count_stored
+from harness.model.companions import tell_remedy
 from harness.model.memory import raise_shortage
 
 if TYPE_CHECKING:
@@ -208,7 +209,9 @@ def _blaming(folder: Path, auto_class: str) -> Iterator[None]:
     except (*_LOAD_FAILURES, StrictDataclassError) as error:
         raise_shortage(error)
         reason = shorten(str(error) or type(error).__name__, _REASON_LETTERS)
-        raise ModelError(f"{folder}: cannot be loaded as {auto_class}: {reason}") from error
+        raise ModelError(
+            f"{folder}: cannot be loaded as {auto_class}: {reason}{tell_remedy(error)}"
+        ) from error
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def _explain(
     folder: Path, past: _Past, spec: Spec, plan: Plan, study: Study, rows: Mapping[str, Rows]
 ) -> tuple[str, ...]:
     """Return what differs between the run's spec and data and today's, of all that a cell depends on."""
-    absent = _find_absent(past.spec, study)
+    absent = _find_absent(past, study)
     if absent:
         return (absent,)
     before = dict(_list_parts(past.spec, past.survey, study))
@@ -127,13 +127,16 @@ def _explain(
     return told or ("another version of the harness named its content otherwise",)
 
 
-def _find_absent(spec: Spec, study: Study) -> str:
-    """Return which name of a cell the run's spec did not have, "" where it had all."""
+def _find_absent(past: _Past, study: Study) -> str:
+    """Return which name of a cell the run's spec did not have, or its survey left out; "" where it had all."""
+    spec = past.spec
     arms = spec.arms if study.kind == "arm" else spec.baselines
     names = (("tasks", study.task, spec.tasks), ("backbones", study.backbone, spec.backbones))
     for kind, name, there in names:
         if name not in there:
             return f"{kind}.{name} is new"
+        if f"{kind}.{name}" in past.survey.missing:
+            return f"{kind}.{name} could not be had before"
     if study.arm not in arms:
         return f"{'arms.' if study.kind == 'arm' else 'baselines: '}{study.arm} is new"
     return ""

@@ -77,7 +77,11 @@ def read_lock(folder: Path) -> Lock:
     with _told_as_damage(folder):
         survey = TypeAdapter(Survey).validate_python(content["survey"])
         for found, named in ((survey.tasks, "tasks"), (survey.backbones, "backbones")):
-            if lacking := sorted(set(content["spec"][named]) - set(found)):
+            known = {
+                *found,
+                *(name for name in content["spec"][named] if f"{named}.{name}" in survey.missing),
+            }
+            if lacking := sorted(set(content["spec"][named]) - known):
                 raise ValueError(f"its survey knows nothing of {named}.{show(lacking[0])[1:-1]}")
         return Lock(spec_json=json.dumps(content["spec"]), base=Path(content["base"]), survey=survey)
 

@@ -64,9 +64,14 @@ def read_log(folder: Path) -> tuple[Entry, ...]:
 
 @contextmanager
 def log_faults(folder: Path) -> Iterator[None]:
-    """Write into a run's log what ends the block by force, on its way to whoever answers for it."""
+    """Write into a run's log what ends the block by force, on its way to whoever answers for it.
+
+    `SystemExit` is what a library makes of a signal: whoever hears signals has a word for that.
+    """
     try:
         yield
+    except SystemExit:
+        raise
     except BaseException as fault:
         with suppress(StorageError):  # the storage may be what has failed, and the fault itself says so
             kind = FORCED if isinstance(fault, KeyboardInterrupt) else ERROR

@@ -117,7 +117,7 @@ def _draw_tasks(status: Status, width: int) -> list[str]:
             shorten(sanitise(task.name), max(12, width // 4)),
             *([_draw_bar(task, BAR)] if wide else []),
             f"{task.ended:,}/{task.planned:,}",
-            "" if task.best is None else f"best {task.best:.3g}",
+            "" if task.best is None else f"best {task.best:.3f}",
             *([sanitise(task.metric)] if wide else []),
         )
         for task in status.tasks

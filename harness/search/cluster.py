@@ -65,12 +65,11 @@ def start_cluster(*, cpus: int, threads: int = 1) -> Cluster:
         _start(cluster.folder, cpus, threads)
     except BaseException as fault:
         cluster.close()
-        if type(fault) is not Exception:
+        if not _is_outside(fault):
             raise
-        # Ray 2.60 says by a bare one that its processes were not up in 30 s.
         raise EnvironmentFault(
-            f"Ray does not start on this machine ({str(fault).strip().splitlines()[0]}): look at its load, memory and "
-            "disk; with --workers 1 a run needs no Ray"
+            f"Ray does not start on this machine ({_first_line(fault)}): look at its load, memory and disk; with "
+            "--workers 1 a run needs no Ray"
         ) from fault
     return cluster
 
@@ -87,16 +86,26 @@ def connect_cluster(address: str, credentials: Mapping[str, str]) -> Cluster:
             import ray  # not before: it reads the authentication mode when it is imported
 
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as fault:
+    except BaseException as fault:
         cluster.close()
-        first = (str(fault).strip().splitlines() or [""])[0]
+        if not _is_outside(fault):
+            raise
         raise EnvironmentFault(
-            f"compute.address: the Ray cluster at {address} cannot be joined: {first}"
+            f"compute.address: the Ray cluster at {address} cannot be joined: {_first_line(fault)}"
         ) from fault
-    except BaseException:
-        cluster.close()
-        raise
     return cluster
+
+
+def _is_outside(fault: BaseException) -> bool:
+    """Say whether Ray tells by this that the machine or the cluster is not as it needs them."""
+    # Ray 2.60 says by a bare one that its processes were not up in 30 s.
+    return type(fault) is Exception or isinstance(
+        fault, ConnectionError | TimeoutError | RuntimeError | ValueError
+    )
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).strip().splitlines() or [type(fault).__name__])[0]
 
 
 def count_places(*, cpus: float, gpus: float) -> int:

@@ -45,6 +45,7 @@ class Course:
         self._asking = True
         self._ended_early = False
         self._failures = [record.reason for record in known if record.state == "failed"]
+        self._pruned = sum(record.state == "pruned" for record in known)
         self._ended = sum(record.state != "running" for record in known)
         self._find_best = find_best
         self._further = Further([self._list_confirming, self._list_reduced])
@@ -109,6 +110,12 @@ class Course:
         return self._ended + steps / self._steps
 
     @property
+    def promising(self) -> int:
+        """The number of trials that are complete, or may still be."""
+        under_way = sum(len(heat.trials) for heat in self._heats)
+        return self._ended - len(self._failures) - self._pruned + under_way
+
+    @property
     def succeeded(self) -> bool:
         """Whether a trial did not fail."""
         return self._ended > len(self._failures)
@@ -152,7 +159,8 @@ class Course:
             for trial in heat.trials:
                 if trial.number == job.trial:
                     trial.in_flight.discard(job.repeat * self.study.folds + job.fold)
-        self.end_search()
+        self._ended_early = True
+        self._leave_begun()
 
     def _leave_begun(self) -> None:
         if self._ended_early:
@@ -259,6 +267,7 @@ class Course:
         self._ledger.record_end(study, trial.number, state, reason)
         self._proposer.tell(trial.number, state, mean if state == "complete" else None)
         self._ended += 1
+        self._pruned += state == "pruned"
         if state == "failed":
             self._failures.append(reason)
         self._on_event(TrialEnded(study=study, trial=trial.number, state=state, reason=reason, mean=mean))

@@ -121,6 +121,7 @@ class _Loop:
             else:
                 course.lose(job)
         self._give_up_if_hopeless()
+        self._schedule.rehearse()
         self.tell_forecast()
 
     def tell_forecast(self) -> None:

@@ -65,4 +65,11 @@ class WorkerLost:
     cause: str
 
 
-Event = TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected | WorkerLost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOpened:
+    """What fits the folds is there: folds start from now on, no library does."""
+
+
+Event = (
+    PoolOpened | TrialAsked | FoldStarted | FoldFinished | TrialEnded | StudyStopped | Expected | WorkerLost
+)

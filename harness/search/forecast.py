@@ -38,8 +38,9 @@ class Pace:
     def note(self, score: FoldScore, asked_s: float) -> None:
         """Learn from a fold that was answered `asked_s` after it was asked."""
         self._learn(score)
-        self._asked_s += asked_s
-        self._fitted_s += score.fit_s
+        if score.state == "ok":  # an hour for which a fit hung says nothing of others
+            self._asked_s += asked_s
+            self._fitted_s += score.fit_s
 
     def expect_s(self, study: str) -> float | None:
         """Return the seconds in which a study's next fit is answered, by the nearest measurement; None without any.

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Protocol
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StorageError
 from harness.record.scores import FoldJob, FoldScore, FoldState
 
 Scorer = Callable[[FoldJob], FoldScore]
@@ -75,7 +76,8 @@ class LocalPool:
         (job, fold_s), self._asked = self._asked, None
         try:
             with _alarm(fold_s):
-                return [(job, score_safely(self._scorer, job))]
+                # Cache and results share this machine: a disk that is full for one is full for all.
+                return [(job, score_safely(self._scorer, job, ends_run=(StorageError,)))]
         except _OutOfTime:
             # It was stopped anywhere: its benches are opened anew.
             self._scorer = self._bench = None
@@ -85,11 +87,11 @@ class LocalPool:
         """Nothing is held."""
 
 
-def score_safely(scorer: Scorer, job: FoldJob) -> FoldScore:
-    """Return a fold's score, whatever happens to it but what a person must mend: that ends the run."""
+def score_safely(scorer: Scorer, job: FoldJob, *, ends_run: tuple[type[HarnessError], ...] = ()) -> FoldScore:
+    """Return a fold's score, whatever happens to it but what `ends_run`."""
     try:
         score = scorer(job)
-    except HarnessError:
+    except ends_run:
         raise
     except Exception as fault:  # noqa: BLE001  # one fold's fault must not end the suite; the fault is recorded
         return failed_score(job, fault)
@@ -99,14 +101,16 @@ def score_safely(scorer: Scorer, job: FoldJob) -> FoldScore:
 
 def failed_score(job: FoldJob, fault: Exception) -> FoldScore:
     """Return the score of a fold that ended in a fault no scorer caught."""
-    return _score_without(job, "error", f"{type(fault).__name__}: {first_lines(fault)}")
+    kind = "" if isinstance(fault, HarnessError) else f"{type(fault).__name__}: "
+    return _score_without(job, "error", kind + first_lines(fault))
 
 
 def late_score(job: FoldJob, limit_s: float) -> FoldScore:
     """Return the score of a fold that was given up after its limit."""
-    return _score_without(
+    late = _score_without(
         job, "timeout", f"no answer within {round(limit_s, 2):g} s: its worker was replaced"
     )
+    return replace(late, fit_s=limit_s)  # it took the time, though it came to nothing
 
 
 def first_lines(fault: BaseException) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from harness.search.events import Event, WorkerLost
 from harness.search.pool import Bench, Scorer, failed_score, first_lines, late_score, score_safely
 
 DEATHS = 2  # of workers under one fold: the first is bad luck
+LOSSES = 8  # of workers under one fold, those of lost nodes too: it may be what takes the machines down
 STARTS = 3  # that fail one after the other before the pool gives up
 START_S = 900.0  # without any worker before the pool gives up: a cluster may first have to buy a machine
 FOLLOW_S = 3.0  # how often the pool looks which nodes there are, and starts workers that failed to start
@@ -52,11 +54,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """A fold that somebody is to fit, how long that may take, and the workers that died under it."""
+    """A fold that somebody is to fit, how long that may take, and where workers died under it.
+
+    The moment is kept when it is asked again: a deadline does not move.
+    """
 
     job: FoldJob
     limit_s: float | None
-    deaths: int = 0
+    late_at: float  # on the monotonic clock; infinite without a limit
+    died_on: tuple[str, ...] = ()  # the nodes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +75,6 @@ class _Worker:
     actor: Any
     future: Any
     asked: _Asked | None = None
-    late_at: float | None = None  # on the monotonic clock
     bench: Bench | None = None
     place: Place | None = None
     peak_bytes: int = 0  # of resident memory, when it was seen last
@@ -116,7 +121,8 @@ class RayPool:
 
     def submit(self, job: FoldJob, limit_s: float | None) -> None:
         """Give a job to the idle worker that knows its bench, else to a new one, else to any."""
-        self._give(_Asked(job=job, limit_s=limit_s))
+        late_at = math.inf if limit_s is None else time.monotonic() + limit_s
+        self._give(_Asked(job=job, limit_s=limit_s, late_at=late_at))
 
     def wait(self, limit_s: float) -> list[tuple[FoldJob, FoldScore]]:
         """Return the folds that have ended; one that lost its worker is asked again, or given up."""
@@ -125,13 +131,14 @@ class RayPool:
         self._follow()
         expected = {worker.future: worker for worker in self._workers if worker.future is not None}
         if not expected:
-            self._pause(limit_s)
-            return []
+            self._pause(self._patience(limit_s))
+            return self._give_up_waiting()
         ready, _ = ray.wait(list(expected), num_returns=1, timeout=self._patience(limit_s), fetch_local=True)
         if ready:
             ready, _ = ray.wait(list(expected), num_returns=len(expected), timeout=0, fetch_local=True)
         answers = [self._hear(expected[future]) for future in ready]
         answers += [self._give_up(worker) for worker in list(self._workers)]
+        answers += self._give_up_waiting()
         while self._again and self._list_idle():
             self._give(self._again.popleft())
         self._check_life()
@@ -153,9 +160,8 @@ class RayPool:
                 if worker.place is not None and worker.place.node not in nodes:
                     self._drop(worker)
         wanted = self._count_wanted()
-        for worker in [worker for worker in self._workers if worker.place is None][
-            : len(self._workers) - wanted
-        ]:
+        waiting = [worker for worker in self._workers if worker.place is None]
+        for worker in waiting[: max(0, len(self._workers) - wanted)]:
             self._drop(worker)
         self._workers += [self._start() for _ in range(wanted - len(self._workers))]
 
@@ -182,35 +188,29 @@ class RayPool:
         bench = (job.task, job.backbone)
         worker = min(self._list_idle(), key=lambda worker: (worker.bench != bench, worker.bench is not None))
         worker.asked, worker.bench = asked, bench
-        worker.late_at = None if asked.limit_s is None else time.monotonic() + asked.limit_s
         worker.future = worker.actor.score.remote(job)
 
     def _patience(self, limit_s: float) -> float:
         """Return how long to wait at most, so that no late fold is given up much later than it should be."""
-        late = [worker.late_at for worker in self._workers if worker.late_at is not None]
-        return max(0.0, min([limit_s, *(moment - time.monotonic() for moment in late)]))
+        asked = [*self._again, *(worker.asked for worker in self._workers if worker.asked is not None)]
+        return max(0.0, min([limit_s, *(each.late_at - time.monotonic() for each in asked)]))
 
     def _hear(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         """Take a worker's answer, a fold's score or that it is there; or learn of its death."""
         import ray
 
         future, asked = worker.future, worker.asked
-        worker.future = worker.asked = worker.late_at = None
+        worker.future = worker.asked = None
         try:
             answer = ray.get(future)
         except ray.exceptions.RayTaskError as fault:
             cause = fault.cause if isinstance(fault.cause, Exception) else fault
-            if asked is None and self._has_others(worker):  # a node that cannot work must not end the night
-                return self._lose(worker, asked, cause)
-            if isinstance(
-                cause, HarnessError
-            ):  # nobody can open the scorer, or this bench; or the disk is full
+            if asked is not None:
+                return asked.job, failed_score(asked.job, cause)
+            # A node that cannot work must not end the night; what no worker can open is a person's to mend.
+            if isinstance(cause, HarnessError) and not self._has_others(worker):
                 raise cause from None
-            return (
-                self._lose(worker, None, cause)
-                if asked is None
-                else (asked.job, failed_score(asked.job, cause))
-            )
+            return self._lose(worker, None, cause)
         except ray.exceptions.RayError as death:
             return self._lose(worker, asked, death)
         if asked is None:
@@ -233,27 +233,31 @@ class RayPool:
                 raise EnvironmentFault(f"no worker can be started: {first_lines(death)}")
             return None
         self._workers.append(self._start())
-        asked = replace(asked, deaths=asked.deaths + 1)
-        if asked.deaths < DEATHS:
+        assert worker.place is not None, "who has a fold has said its place"
+        asked = replace(asked, died_on=(*asked.died_on, worker.place.node))
+        if _count_deaths(asked.died_on) < DEATHS and len(asked.died_on) < LOSSES:
             self._again.append(asked)
             return None
-        return asked.job, failed_score(
-            asked.job,
-            RuntimeError(f"its worker died {DEATHS} times{_say_memory(worker)}: {first_lines(death)}"),
-        )
+        cause = f"its worker died {len(asked.died_on)} times{_say_memory(worker)}: {first_lines(death)}"
+        return asked.job, failed_score(asked.job, RuntimeError(cause))
 
     def _give_up(self, worker: _Worker) -> tuple[FoldJob, FoldScore] | None:
         """Replace a worker whose fold is over its limit, and return that; None where there is none."""
         if worker.place is not None and worker.place.node == self._node:
             worker.peak_bytes = max(worker.peak_bytes, _read_peak(worker.place.pid))
         asked = worker.asked
-        if asked is None or worker.late_at is None or time.monotonic() < worker.late_at:
+        if asked is None or asked.limit_s is None or time.monotonic() < asked.late_at:
             return None
-        assert asked.limit_s is not None
         self._on_event(WorkerLost(cause=f"{_name(worker)}: no answer within {round(asked.limit_s, 2):g} s"))
         self._drop(worker)
         self._workers.append(self._start())
         return asked.job, late_score(asked.job, asked.limit_s)
+
+    def _give_up_waiting(self) -> list[tuple[FoldJob, FoldScore]]:
+        """Return the folds over their limit that wait for a worker in the place of a dead one."""
+        late = [asked for asked in self._again if time.monotonic() >= asked.late_at]
+        self._again = deque(asked for asked in self._again if asked not in late)
+        return [(asked.job, late_score(asked.job, asked.limit_s or 0.0)) for asked in late]
 
     def _has_others(self, worker: _Worker) -> bool:
         """Say whether another worker has been there, so that the fault is not everybody's."""
@@ -275,6 +279,12 @@ class RayPool:
                 f"no worker was there for {START_S / 60:.0f} min: look at what the machine, or the cluster, has free. "
                 "What was finished is safe; the same command goes on"
             )
+
+
+def _count_deaths(nodes: Sequence[str]) -> int:
+    """Count the deaths that are the fold's own: a node that is lost, which is seen late, takes its workers along."""
+    alive = list_nodes()
+    return sum(node in alive for node in nodes)
 
 
 def _name(worker: _Worker) -> str:

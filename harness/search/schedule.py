@@ -107,8 +107,19 @@ class Schedule:
         self._cut.discard(job.key)
         self._pace.note(score, asked_s)
         self._spent_s[job.task] += score.fit_s
-        self._rehearse_once()
         return True
+
+    def rehearse(self) -> None:
+        """Write the tables once, when half of the time is over: the end must leave time for them."""
+        limit = self._allotment
+        if self._rehearse is None or limit.ends_s is None:
+            return
+        now_s = self._clock()
+        if now_s < (limit.began_s + limit.ends_s) / 2:
+            return
+        self._rehearse()
+        self._rehearse = None
+        self._report_s = max(REPORT_S, REHEARSED * (self._clock() - now_s))
 
     def tell_end(self) -> str:
         """Return why not all was done, in words."""
@@ -171,17 +182,6 @@ class Schedule:
         self._tests_s = tests_s / self._workers
         self._counted_s = now_s
 
-    def _rehearse_once(self) -> None:
-        limit = self._allotment
-        if self._rehearse is None or limit.ends_s is None:
-            return
-        now_s = self._clock()
-        if now_s < (limit.began_s + limit.ends_s) / 2:
-            return
-        self._rehearse()
-        self._rehearse = None
-        self._report_s = max(REPORT_S, REHEARSED * (self._clock() - now_s))
-
 
 def _count_spent(studies: Sequence[Study], history: History) -> tuple[int, defaultdict[str, float]]:
     """Return how many trials were asked, and the seconds that were fitted by task."""
@@ -189,5 +189,8 @@ def _count_spent(studies: Sequence[Study], history: History) -> tuple[int, defau
     for study in studies:
         records = history.of(study.id)
         asked += len(records) if study.kind != "baseline" else 0
-        spent_s[study.task] += sum(fold.fit_s for each in records for fold in (*each.folds, *each.reduced))
+        fits = [
+            fold for each in records for fold in (*each.folds, *each.reduced, each.test) if fold is not None
+        ]
+        spent_s[study.task] += math.fsum(fold.fit_s for fold in fits)
     return asked, spent_s

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,23 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
         raise AssertionError
 
     assert unpack(packed.parcel, tmp_path / "store", refuse) == place
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: (data / "rows.csv").write_bytes(b"x" * 10240),
+        lambda data: (data / "rows.csv").unlink(),
+        lambda data: shutil.rmtree(data),
+    ],
+)
+def test_what_is_damaged_in_the_store_is_fetched_again(
+    tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    packed = pack_path(write(tmp_path / "data"))
+    harm(unpack(packed.parcel, tmp_path / "store", serve(packed)))
+    assert holds(unpack(packed.parcel, tmp_path / "store", serve(packed)), packed.parcel)
+    assert [path.name for path in (tmp_path / "store").iterdir() if path.is_dir()] == [packed.parcel.digest]
 
 
 def test_the_digest_names_paths_and_bytes_and_no_place(tmp_path: Path) -> None:

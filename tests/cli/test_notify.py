@@ -56,7 +56,9 @@ def test_what_a_message_holds_is_never_part_of_the_command(tmp_path: Path) -> No
     assert first["MESSAGE"] == '"; touch /tmp/x; $(touch x)   ? `id` %s {0} \x1b[2J'
 
 
-def test_the_same_trouble_is_told_once_and_others_a_minute_apart(tmp_path: Path) -> None:
+def test_the_same_trouble_is_told_once_and_one_within_a_minute_is_counted_in_the_next_message(
+    tmp_path: Path,
+) -> None:
     told = Told(tmp_path)
     for step in range(50):
         told.notifier.tell_trouble(f"loss not finite at step {step}")
@@ -122,3 +124,10 @@ def test_what_ends_a_run_by_force_is_told(tmp_path: Path, fault: Exception, mess
         raise fault
     (sent,) = told.messages()
     assert (sent["EVENT"], sent["MESSAGE"], sent["EXIT_CODE"]) == ("failed", message, code)
+
+
+def test_an_end_that_a_person_asked_for_before_folds_ran_is_not_told(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    with pytest.raises(KeyboardInterrupt), tell_fault(told.notifier):
+        raise KeyboardInterrupt
+    assert told.messages() == []

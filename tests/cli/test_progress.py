@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
+from typing import IO
 
 import pytest
 
@@ -17,6 +22,7 @@ import os, signal
 from harness.cli.progress import Interrupts
 with Interrupts(lambda text: None) as interrupts:
     interrupts.listen(lambda: '', lambda kind, text: None)
+    interrupts.listen_again()
     for name in {signals}:
         os.kill(os.getpid(), getattr(signal, name))
 """
@@ -51,9 +57,11 @@ import os, signal, subprocess, sys
 from harness.cli.progress import Interrupts
 with Interrupts(print) as interrupts:
     os.kill(os.getpid(), signal.SIGHUP)
+    interrupts.listen(lambda: "", lambda kind, text: print(kind, text))
+    os.kill(os.getpid(), signal.SIGHUP)
     child = subprocess.Popen([sys.executable, "-c", "import signal; print(signal.getsignal(1) == signal.SIG_IGN)"])
     assert child.wait() == 0
-    interrupts.listen(lambda: "", lambda kind, text: print(kind, text))
+    interrupts.listen_again()
     os.kill(os.getpid(), signal.SIGHUP)
 print("the end")
 """
@@ -89,3 +97,41 @@ with Interrupts(lambda text: print("said", text, flush=True)) as interrupts:
         f"said {told}",
         "forced SIGINT: the folds that ran will run again",
     ]
+
+
+def test_ctrl_c_is_heard_while_stderr_is_blocked() -> None:
+    code = """
+import os, signal, sys
+from harness.cli.progress import Interrupts
+from harness.cli.streams import secure_streams
+from harness.report.console import open_terminal
+secure_streams()
+with Interrupts(open_terminal(color=False, bars=False).say) as interrupts:
+    interrupts.listen(lambda: "", lambda kind, text: print(kind, flush=True))
+    print("begins", flush=True)
+    sys.stderr.write("x" * 1_000_000)
+    sys.stderr.flush()
+    print(interrupts.asked(), flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"begins\n"
+        wait_until_full(process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"signal\n"
+        said, wrote = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, b"True\n")
+    assert wrote.count(b"x") == 1_000_000
+    assert b"finishing the folds that run" in wrote
+
+
+def wait_until_full(pipe: IO[bytes]) -> None:
+    """Wait until a pipe that nobody reads takes no more."""
+    capacity = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    end_s = time.monotonic() + 30
+    while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0] < capacity:
+        assert time.monotonic() < end_s, "stderr is not blocked"
+        time.sleep(0.05)

@@ -68,6 +68,15 @@ def test_more_trials_are_added_to_those_that_are_there(finished: Place, harness:
     assert finished.folds() == FITS + 2 * 2 * 2  # one more trial of each arm of each task
 
 
+def test_a_run_whose_workers_cannot_be_had_leaves_the_tables_of_what_there_is(
+    finished: Place, harness: Harness
+) -> None:
+    (finished.run / "table.json").unlink()
+    more = ("--set", "search.trials=2", "--set", "compute.address=127.0.0.1:1", "-q")
+    assert harness("run", finished.spec, "--results", finished.results, *more).code == 3
+    assert json.loads((finished.run / "table.json").read_text())["cells"]
+
+
 def test_a_plan_knows_what_is_done_and_trains_nothing(finished: Place, harness: Harness) -> None:
     before = (finished.run / "ledger.jsonl").read_bytes()
     plan = harness("plan", finished.spec, "--results", finished.results, "--set", "search.trials=2", "--json")

@@ -279,7 +279,8 @@ def test_what_ray_would_take_from_the_environment_is_told(tmp_path: Path) -> Non
     token.write_text("canary")
     token.chmod(0o644)
     address, mode = cluster.check_settings({"RAY_ADDRESS": "10.0.0.1:6379"}, tmp_path)
-    assert "RAY_ADDRESS is set" in address.says
+    assert "only where its spec says `compute.address: auto`" in address.says
+    assert address.remedy.startswith("unset RAY_ADDRESS, unless")
     assert "mode 0644" in mode.says
     assert mode.remedy == f"chmod 600 {token}"
     assert "canary" not in mode.says

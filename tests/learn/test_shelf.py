@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -68,6 +69,41 @@ def test_what_is_damaged_is_rebuilt(tmp_path: Path, filler: Filler, harm: str) -
     mended = open_shelf(tmp_path).take("aa", "d1", [], filler)
     assert len(filler.asked) == 2
     assert np.allclose(mended.batch([2])[0], 2.1)
+
+
+@pytest.mark.parametrize("other", ["aa/float32-d2", "bb/float32-d1", "aa/float16-d1"])
+@pytest.mark.parametrize("looked", [True, False])
+def test_entries_that_changed_places_are_not_taken_for_one_another(
+    tmp_path: Path, filler: Filler, other: str, looked: bool
+) -> None:
+    """Every file of them is whole: only what it says of itself tells."""
+    open_shelf(tmp_path).take("aa", "d1", ["d1", "d2"], filler)
+    content, _, place = other.partition("/")
+    open_shelf(tmp_path, dtype={"float16": "fp16"}.get(place[:7], "float32")).take(
+        content,
+        place[-2:],
+        [],
+        lambda places: ((row, {p: np.full((2, 4), 7.0) for p in places}) for row in (0, 1, 2)),
+    )
+    here, there, aside = tmp_path / "aa" / "float32-d1", tmp_path / other, tmp_path / "aside"
+    moment = here.joinpath("states.bin").stat().st_mtime_ns
+    for old, new in ((here, aside), (there, here), (aside, there)):
+        old.rename(new)
+    if looked:  # as if this process had verified what stood here
+        os.utime(here / "states.bin", ns=(moment, moment))
+    taken = open_shelf(tmp_path).take("aa", "d1", [], filler)
+    assert np.allclose(taken.batch([2])[0], 2.1)
+    assert taken.states.dtype == np.float32
+
+
+def test_an_entry_of_the_former_layout_is_filled_again(tmp_path: Path, filler: Filler) -> None:
+    open_shelf(tmp_path).take("aa", "d1", [], filler)
+    index = tmp_path / "aa" / "float32-d1" / "index.json"
+    index.write_text(
+        json.dumps({key: value for key, value in json.loads(index.read_text()).items() if key != "entry"})
+    )
+    assert np.allclose(open_shelf(tmp_path).take("aa", "d1", [], filler).batch([2])[0], 2.1)
+    assert len(filler.asked) == 2
 
 
 def test_the_oldest_goes_when_bytes_run_out(tmp_path: Path, filler: Filler) -> None:

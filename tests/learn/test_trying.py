@@ -96,6 +96,28 @@ def test_a_training_part_that_would_be_empty_is_said(
         attempt(build(alternate(12), **columns), **protocol)
 
 
+def test_a_class_that_a_scored_part_lacks_is_told_with_its_folds() -> None:
+    groups = ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    tried = attempt(build(["0", "1"] * 4 + ["0"] * 4, groups=groups), scheme="leave-one-group-out")
+    assert tried.notes == (
+        "parts that are scored lack a class: '1' in fold 2. A metric may be undefined there; the table's is of all "
+        "folds together",
+    )
+    dealt = attempt(build(["0"] * 18 + ["1"] * 2), folds=9, repeats=2)
+    (note,) = dealt.notes
+    assert note.startswith("parts that are scored lack a class: '1' in fold ")
+    assert "more. A metric" in note
+
+
+def test_a_class_that_what_is_locked_away_lacks_is_told() -> None:
+    locked = [row > 8 and row % 2 == 0 for row in range(12)]
+    tried = attempt(build(alternate(12), locked=locked), folds=3, test="split")
+    assert tried.notes == (
+        "parts that are scored lack a class: '1' in what is locked away. A metric may be undefined there; the table's "
+        "is of all folds together",
+    )
+
+
 def test_a_class_of_one_group_alone_cannot_be_left_out() -> None:
     examples = build(["0"] * 8 + ["1"] * 4, groups=["a"] * 4 + ["b"] * 4 + ["c"] * 4)
     with pytest.raises(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -42,6 +45,23 @@ def test_a_long_text_is_cut(tiny_bert: Path, max_tokens: int | None, length: int
     pairs = text.encode(tokenizer, [("good " * 1000, "bad " * 1000)])
     assert pairs.lengths.tolist() == [length]
     assert set(pairs.columns["token_type_ids"][0].tolist()) == {0, 1}
+
+
+def test_a_missing_tokenizer_is_refused_within_two_seconds_and_asks_nobody(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "bare"))
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+    def refuse(*asked: object) -> None:
+        raise AssertionError("a hub was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    began_s = time.monotonic()
+    with pytest.raises(ModelError, match="bare: its tokenizer is missing, or knows no words: put"):
+        text.load_processor(folder, options(), ())
+    assert time.monotonic() - began_s < 2
 
 
 def test_more_tokens_than_the_checkpoint_reads_are_refused(tiny_bert: Path) -> None:

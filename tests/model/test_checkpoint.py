@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from harness.errors import ModelError
-from harness.model.checkpoint import check_checkpoint, count_stored, digest_checkpoint
+from harness.model.checkpoint import check_checkpoint, count_stored, digest_checkpoint, require_tokenizer
 
 INDEX = "model.safetensors.index.json"
 
@@ -154,3 +154,12 @@ def test_checking_a_folder_imports_no_torch(folder: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_a_checkpoint_of_texts_without_any_tokenizer_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "bare"))
+    require_tokenizer(folder)
+    for file in (*folder.glob("tokenizer*"), *folder.glob("vocab*")):
+        file.unlink()
+    with pytest.raises(ModelError, match="bare: its tokenizer is missing: put the checkpoint's tokenizer files"):
+        require_tokenizer(folder)

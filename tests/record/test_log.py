@@ -79,6 +79,12 @@ def test_what_ends_a_run_by_force_is_in_its_log(tmp_path: Path, fault: BaseExcep
     assert entry.text == f"{type(fault).__name__}: {fault}".strip()
 
 
+def test_what_a_library_makes_of_a_signal_is_no_fault(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit), log_faults(tmp_path):
+        raise SystemExit(15)
+    assert read_log(tmp_path) == ()
+
+
 def test_a_fault_is_not_hidden_by_a_log_that_cannot_take_it(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="ours"), log_faults(tmp_path / "gone"):
         raise RuntimeError("ours")

@@ -41,7 +41,7 @@ FINISHED = Status(
             first=datetime(2026, 3, 2, 3, 17, tzinfo=UTC),
             last=datetime(2026, 3, 2, 4, 50, tzinfo=UTC),
         ),
-        Trouble(cause="loss not finite at step 214 (lr 3.1e-3)", outcome="trial failed", times=1,
+        Trouble(cause="loss not finite at step 214 (lr 3.1e-03)", outcome="trial failed", times=1,
                 place="mails minilm full t-0311 fold 0", first=datetime(2026, 3, 2, 4, 2, tzinfo=UTC),
                 last=datetime(2026, 3, 2, 4, 2, tzinfo=UTC)),
     ),
@@ -78,13 +78,13 @@ FORMS = {
 def test_a_finished_night_is_told_in_the_morning() -> None:
     assert render(FINISHED) == (
         " night · finished 05:12. 3,611 complete, 204 pruned, 25 failed, 0 lost\n"
-        " xray                  ####################  1,920/1,920  best 0.912  macro-f1\n"
-        " a-task-wi…-long-name  ####################  1,920/1,920  best 12.3   rmse\n"
+        " xray                  ####################  1,920/1,920  best 0.912   macro-f1\n"
+        " a-task-wi…-long-name  ####################  1,920/1,920  best 12.340  rmse\n"
         " 19,000 fits done\n"
         " 03:17 xray vit full t-0417 fold 2  out of memory: \\x1b[2J300 MB: trial failed\n"
         "   (24 times, last 04:50)\n"
-        " 04:02 mails minilm full t-0311 fold 0  loss not finite at step 214 (lr 3.1e-3):\n"
-        "   trial failed\n"
+        " 04:02 mails minilm full t-0311 fold 0  loss not finite at step 214 (lr\n"
+        "   3.1e-03): trial failed\n"
         " results/night/report.html · log: results/night/run.log\n"
     )
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from harness.errors import DataError
+from harness.errors import AssetError, DataError
 from harness.record.scores import FoldJob, FoldScore
 from harness.search.pool import LocalPool
 
@@ -37,13 +37,23 @@ def test_a_fault_that_the_scorer_did_not_catch_is_the_folds_and_not_the_pools() 
     pool.close()
 
 
-def test_what_a_person_must_mend_ends_the_run() -> None:
+def test_a_bench_that_cannot_be_opened_is_the_folds_fault_and_says_why() -> None:
     def score(job: FoldJob) -> FoldScore:
-        raise DataError("row 7 is bad")
+        raise DataError("tasks.t: its data changed since the run was planned")
 
     pool = LocalPool(lambda: score)
     pool.submit(JOB, None)
-    with pytest.raises(DataError, match="row 7 is bad"):
+    ((_, answer),) = pool.wait(1.0)
+    assert (answer.state, answer.error) == ("error", "tasks.t: its data changed since the run was planned")
+
+
+def test_a_scorer_that_cannot_be_opened_ends_the_run() -> None:
+    def open_scorer() -> Callable[[FoldJob], FoldScore]:
+        raise AssetError("minilm is not here")
+
+    pool = LocalPool(open_scorer)
+    pool.submit(JOB, None)
+    with pytest.raises(AssetError, match="minilm is not here"):
         pool.wait(1.0)
 
 

@@ -231,9 +231,92 @@ def test_the_tables_are_rehearsed_once_at_half_time(tmp_path: Path) -> None:
     assert 1600.0 - 60.0 - 3 * FIT_S <= pool.most_s <= 1600.0 - 60.0
 
 
+def test_time_that_ends_while_tables_are_written_leaves_whole_ones_and_the_next_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    plan, pool = make_suite(1, trials=30), Timed(2, take)
+    search = Search(trials=30, startup=1, sampler="random", pruner="none", batch=2)
+    started: list[int] = []
+
+    def write_slowly() -> None:
+        started.append(len(pool.jobs))
+        pool.now_s = 1300.0  # the end, at 1200, has passed meanwhile
+
+    allotment = Allotment(began_s=1000.0, ends_s=1200.0, cause="it is 07:00")
+    outcome, history = run_plan(
+        tmp_path, plan, search, pool=pool, clock=pool.clock, allotment=allotment, rehearse=write_slowly
+    )
+    assert (outcome.ended, outcome.why) == ("deadline", "it is 07:00")
+    assert started == [len(pool.jobs)]  # nothing has started since, and what ran has ended
+    folds, trials = read_tables(tmp_path)
+    acknowledged = [fold for record in history.trials.values() for fold in record.folds]
+    assert len(folds) == len(acknowledged) == len(pool.jobs)
+    assert min(count_complete(history, plan)) >= 8
+    assert {row["state"] for row in trials} <= {"complete", "running"}
+    outcome, _ = run_plan(tmp_path, plan, search, pool=Timed(2, take))
+    assert outcome.ended == "complete"
+    run_plan(tmp_path / "whole", plan, search, pool=Timed(2, take))
+    assert _scores(tmp_path) == _scores(tmp_path / "whole")
+
+
 def test_time_that_is_over_at_the_start_starts_nothing(tmp_path: Path) -> None:
     pool = Timed(2, take)
     outcome, history = run_plan(
         tmp_path, make_suite(), SEARCH, pool=pool, clock=pool.clock, allotment=Allotment(ends_s=999.0)
     )
     assert (outcome.ended, len(history.trials)) == ("deadline", 0)
+
+
+def test_a_confirming_fit_that_is_cut_is_left_to_the_next_run(tmp_path: Path) -> None:
+    plan = make_suite(1, trials=3, confirm=Confirm(top=1, repeats=2))
+
+    def slow_down(job: FoldJob) -> float:
+        return 400.0 if job.repeat == 2 else take(job)
+
+    pool, allotment = Timed(1, slow_down), Allotment(began_s=1000.0, ends_s=1200.0)
+    outcome, history = run_plan(tmp_path, plan, SEARCH, pool=pool, clock=pool.clock, allotment=allotment)
+    assert (outcome.ended, count_complete(history, plan)) == ("deadline", [3, 3])
+    again = Timed(1, take)
+    outcome, _ = run_plan(tmp_path, plan, SEARCH, pool=again, clock=again.clock)
+    assert outcome.ended == "complete"
+    assert all(job.repeat for job in again.jobs)  # nothing of the search is fitted again
+
+
+def test_a_fit_that_hung_slows_no_forecast_of_others(tmp_path: Path) -> None:
+    pool = Timed(2, lambda job: math.inf if (job.trial, job.arm) == (2, "depth") else take(job))
+    allotment = Allotment(began_s=1000.0, ends_s=1700.0, fold_s=300.0)
+    plan = make_suite(1, trials=25)
+    outcome, history = run_plan(tmp_path, plan, SEARCH, pool=pool, clock=pool.clock, allotment=allotment)
+    assert outcome.ended == "complete"
+    assert count_complete(history, plan) == [24, 25]
+
+
+def test_the_minimum_is_of_complete_trials(tmp_path: Path) -> None:
+    def fail(job: FoldJob) -> FoldScore:
+        if job.kind == "arm" and (job.task, job.arm) == ("task-0", "depth") and job.trial < 2:
+            return replace(
+                make_score(job), state="oom", error=f"no {job.trial}", valid_score=None, predictions=None
+            )
+        return make_score(job)
+
+    plan = make_suite(2, trials=4)
+    pool = Timed(1, take, fail)
+    _, history = run_plan(
+        tmp_path, plan, SEARCH, pool=pool, allotment=Allotment(trials=4 * 2 + 2), minimum_trials=2
+    )
+    assert count_complete(history, plan) == [2, 2, 2, 2]
+
+
+def test_what_was_fitted_before_the_rehearsal_is_in_its_tables(tmp_path: Path) -> None:
+    pool, seen = Timed(2, take), []
+
+    def rehearse() -> None:
+        acknowledged = (tmp_path / "ledger.jsonl").read_bytes().count(b'"event":"fold"')
+        seen.append((acknowledged, pool.answered))
+
+    allotment = Allotment(began_s=1000.0, ends_s=1400.0)
+    run_plan(
+        tmp_path, make_suite(), SEARCH, pool=pool, clock=pool.clock, allotment=allotment, rehearse=rehearse
+    )
+    ((acknowledged, answered),) = seen
+    assert acknowledged == answered > 0

@@ -83,6 +83,16 @@ def type_of_lists(model: Path, attack: Attack) -> None:
     edit(model / "config.json", model_type=["bert"])
 
 
+def layers_beyond_float(model: Path, attack: Attack) -> None:
+    edit(model / "config.json", num_hidden_layers=10**400)
+
+
+def shard_of_a_long_name(model: Path, attack: Attack) -> None:
+    (model / "model.safetensors").unlink()
+    weights = {"weight_map": {"a": "x" * 300 + ".safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(weights))
+
+
 REFUSED: dict[str, tuple[Callable[[Path, Attack], None], str]] = {
     "code of its own": (code_of_its_own, "'auto_map'"),
     "tokenizer code": (tokenizer_code, "'auto_map'"),
@@ -97,6 +107,8 @@ REFUSED: dict[str, tuple[Callable[[Path, Attack], None], str]] = {
     "a huge tokenizer": (huge_tokenizer, "is larger than 256 MiB"),
     "deep settings": (deep_tokenizer_settings, "cannot be read as JSON"),
     "a type of lists": (type_of_lists, "'model_type' is no word"),
+    "layers beyond any float": (layers_beyond_float, "'num_hidden_layers' is inf, which no model has"),
+    "a shard of a long name": (shard_of_a_long_name, "which is not there. Fetch the folder again"),
 }
 
 
@@ -151,6 +163,16 @@ def test_settings_of_an_author_s_own_folder_harm_nobody(tmp_path: Path, tiny_ber
     folder = tmp_path / "bert"
     shutil.copytree(tiny_bert, folder)
     edit(folder / "tokenizer_config.json", special_tokens_map_file="/home/ann/x.json", tokenizer_file=None)
+    check_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["../" + 300 * "x", "../" + "x/" * 5000])
+def test_a_tokenizer_s_file_of_a_name_that_no_disk_has_is_not_there(
+    tmp_path: Path, tiny_bert: Path, name: str
+) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(tiny_bert, folder)
+    edit(folder / "tokenizer_config.json", vocab_file=name)
     check_checkpoint(folder)
 
 

@@ -29,6 +29,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("https://ann:pw@db.example/x", "https://***@db.example/x"),
         ("https://pw@db.example", "https://***@db.example"),
+        ("https://u:p@pw@host/x", "https://***@host/x"),
         ("postgres+ssl://a:b@h, s3://k:s@b/c", "postgres+ssl://***@h, s3://***@b/c"),
         ("https://h/x?take=5&api_key=pw#top", "https://h/x?take=5&api_key=***#top"),
         ("https://h/x?X-Amz-Signature=pw&sig=pw", "https://h/x?X-Amz-Signature=***&sig=***"),
@@ -59,17 +60,62 @@ def test_what_is_no_credential_stays(text: str) -> None:
     assert not list(find_credentials(text))
 
 
-def test_secrets_are_known_by_the_names_of_their_variables() -> None:
-    hidden = (
+@pytest.mark.parametrize(
+    "name",
+    [
         "HF_TOKEN",
         "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
         "OPENAI_API_KEY",
         "openai_apikey",
         "DB_PASSWD",
         "X_CREDENTIALS",
-    )
-    assert all(map(names_secret, hidden))
-    assert not any(map(names_secret, ("HOME", "PATH", "LANG", "HF_HOME", "XDG_CACHE_HOME", "KEYBOARD")))
+        "KAGGLE_KEY",
+        "STRIPE_KEY",
+        "SSH_PRIVATE_KEY",
+        "AZURE_STORAGE_KEY",
+        "PGPASS",
+        "PGPASSWORD",
+        "SSHPASS",
+        "DB_PASS",
+        "GITHUB_PAT",
+        "API_KEY2",
+        "GPG_PASSPHRASE",
+        "MYSQL_PWD",
+        "AUTHTOKEN",
+        "CLIENT_SECRET_DATA",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "RAY_AUTH_TOKEN",
+    ],
+)
+def test_secrets_are_known_by_the_names_of_their_variables(name: str) -> None:
+    assert names_secret(name)
+    assert names_secret(name.lower())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOME",
+        "PATH",
+        "LANG",
+        "HF_HOME",
+        "XDG_CACHE_HOME",
+        "KEYBOARD",
+        "TOKENIZERS_PARALLELISM",
+        "TOKENIZER",
+        "PWD",
+        "OLDPWD",
+        "PASSAGE",
+        "PATTERN",
+        "MONKEY",
+        "PYTHON_KEYRING_BACKEND",
+        "RAY_TLS_SERVER_KEY",
+        "GIT_CONFIG_KEY_0",
+    ],
+)
+def test_a_variable_of_another_word_is_no_secret(name: str) -> None:
+    assert not names_secret(name)
 
 
 def test_a_spec_is_refused_for_all_its_credentials_at_once(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ class Suite:
         return ledger.read_bytes().count(b'"event":"fold"') if ledger.exists() else 0
 
 
+def is_done(suite: Suite) -> bool:
+    """Say whether the suite was run to its end by this very spec."""
+    kept = suite.run / "spec.yaml"
+    return (suite.run / "table.json").exists() and kept.read_bytes() == suite.spec.read_bytes()
+
+
 def run_quietly(suite: Suite, workers: int) -> float:
     """Run the suite once to its end, and return its seconds."""
     began = time.monotonic()
@@ -141,7 +147,8 @@ def main() -> int:
         Suite(spec=given.spec.resolve(), name=name, results=given.out.resolve() / kind)
         for kind in ("quiet", "killed")
     )
-    if not (quiet.run / "table.json").exists():  # it may be compared with several runs that are killed
+    if not is_done(quiet):  # it may be compared with several runs that are killed
+        shutil.rmtree(quiet.results, ignore_errors=True)
         say(f"left alone: {run_quietly(quiet, given.workers):.0f} s")
     shutil.rmtree(killed.results, ignore_errors=True)
     hits = run_killed(killed, given.workers, kills=given.kills, seed=given.seed, every_s=given.every)

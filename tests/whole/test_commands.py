@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.record.ledger import read_history
+from harness.record.log import read_log
 from tests.whole.commands import (
     BASELINE_FOLDS,
     Command,
@@ -30,6 +31,7 @@ Start = Callable[..., Command]
 IN_MIDST = BASELINE_FOLDS + 5
 STOP_S = 5.0
 FAREWELL_S = 1.0  # between the end of the driver and that of what it killed
+FORCED = ("forced", "SIGTERM: the folds that ran will run again")
 GOES_ON = "the same command goes on"
 
 
@@ -104,6 +106,7 @@ def test_a_run_ends_at_once_on_sigterm_and_the_same_command_goes_on(
     command.process.terminate()
     assert command.finish(STOP_S) == 143
     wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=FAREWELL_S)
+    assert [(entry.kind, entry.text) for entry in read_log(command.run)][1:] == [FORCED]
     acknowledged = read_history(command.run)
     assert acknowledged.damage == ()
 
@@ -119,6 +122,7 @@ def test_sigterm_while_the_workers_are_being_started_is_heard(start: Start) -> N
     assert command.finish(STOP_S) == 143, command.said()
     wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=FAREWELL_S)
     assert "Traceback" not in command.said()
+    assert [(entry.kind, entry.text) for entry in read_log(command.run)][1:] == [FORCED]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

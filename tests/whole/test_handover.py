@@ -30,7 +30,9 @@ from tests.whole.commands import (
 pytestmark = pytest.mark.whole
 Start = Callable[..., Command]
 STOPPED_S = 3.0
+SETTLED_S = 0.5  # a process that took a signal has gone by then
 FEW = ("--set", "search.trials=1")
+LONG = ("--set", "arms.depth.epochs=40")  # folds still run when its terminal has closed
 KEEP = "import os, sys; open(sys.argv[1], 'a').write(os.environ['HARNESS_EVENT'] + ' ' + sys.stdin.read())"
 
 
@@ -58,17 +60,23 @@ def kinds(run: Path) -> list[str]:
 def test_a_run_that_was_stopped_for_a_while_outlives_its_terminal(place: Path, ended: list[Command]) -> None:
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
-    command = start_in_shell(place, 2, f"< {name} > {name} 2> {name}", *FEW, TERM="xterm")
+    command = start_in_shell(place, 2, f"< {name} > {name} 2> {name}", *FEW, *LONG, TERM="xterm")
     ended.append(command)
     wait_for(lambda: command.ended or _drain(ours, command), "folds")
     os.killpg(command.process.pid, signal.SIGSTOP)
     time.sleep(STOPPED_S)
     os.killpg(command.process.pid, signal.SIGCONT)
+    below = set(command.left())
+    os.killpg(command.process.pid, signal.SIGHUP)  # what a shell sends to its job, Ray's processes among it
+    wait_for(lambda: "signal" in kinds(command.run), "word of it")
     os.close(theirs)
     os.close(ours)  # the kernel sends SIGHUP, and every write from now on is EIO
+    time.sleep(SETTLED_S)
+    assert not command.ended
+    assert set(command.left()) == below
     assert command.finish() == 0
     check_complete(command.run)
-    assert kinds(command.run) == ["start", "signal", "complete"]
+    assert kinds(command.run) == ["start", "signal", "signal", "complete"]
     assert command.left() == {}
 
 
