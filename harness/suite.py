@@ -196,7 +196,6 @@ def _search(
     from harness.search.schedule import Schedule
 
     before = ledger.history()
-    memory = open_memory(folder)
     pending = sum(count_pending(study, before) for study in plan.studies)
     schedule = Schedule(
         plan.studies,
@@ -219,7 +218,12 @@ def _search(
             schedule=schedule,
             minimum_trials=spec.budget.minimum_trials,
             find_best=lambda study: find_best_trial(
-                plan, study, ledger.history(), spec, read=open_reader(folder), memory=memory
+                plan,
+                study,
+                ledger.history(),
+                spec,
+                read=open_reader(folder),
+                memory=open_memory(folder),
             ),
             stop=stop,
             on_event=on_event,

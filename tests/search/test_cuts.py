@@ -74,7 +74,7 @@ def test_a_ledger_cut_at_any_byte_of_its_last_lines_keeps_all_lines_before(
         (tmp_path / LEDGER).write_bytes(data[:cut])
         found = read_history(tmp_path)
         kept = data[: data[:cut].rfind(b"\n") + 1]
-        if cut % 17 == 0:  # each opening waits for the disk
+        if cut % 41 == 0:  # each opening waits for the disk
             with Ledger.open(tmp_path) as ledger:
                 assert repr(ledger.history().trials) == repr(found.trials)  # NaN equals nothing
             assert (tmp_path / LEDGER).read_bytes() == kept
@@ -162,7 +162,10 @@ def test_a_journal_cut_or_flipped_anywhere_in_its_tail_is_as_it_was(whole: Path,
     assert path.read_bytes() == data
     study = next(study for study in PLAN.studies if study.id == path.stem)
     for at in range(len(data) - tail, len(data)):
-        for harmed in (data[:at], data[:at] + bytes([data[at] ^ 1 << at % 7]) + data[at + 1 :]):
+        flipped = data[:at] + bytes([data[at] ^ 1 << at % 7]) + data[at + 1 :]
+        for harmed in (
+            (data[:at], flipped) if at % 5 == 0 else (data[:at],)
+        ):  # each mending waits for the disk
             path.write_bytes(harmed)
             proposals = Proposals.open(folder, study, SEARCH, read_history(folder))
             assert proposals.ask() is None  # both trials are known
