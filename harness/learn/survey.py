@@ -38,7 +38,8 @@ def survey_spec(source: Source, *, keep: Callable[[str, Examples], None] = lambd
         name: find_checkpoint(spec, name, base=source.base, offline=source.offline) for name in spec.backbones
     }
     tasks = {task: survey_task(spec, task, base=source.base, keep=keep) for task in spec.tasks}
-    backbones = {name: survey_backbone(folder, source.cache) for name, folder in folders.items()}
+    here = spec.compute.address == "local"
+    backbones = {name: survey_backbone(folder, source.cache, here=here) for name, folder in folders.items()}
     for task, facts in tasks.items():
         if not any(found.modality == facts.modality for found in backbones.values()):
             raise ModelError(
@@ -81,7 +82,7 @@ def survey_task(
     )
 
 
-def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
+def survey_backbone(folder: Path, cache: Path, *, here: bool = True) -> BackboneFacts:
     """Return what a checkpoint is; remembered by content, for a second run of a suite should not import torch."""
     digest = digest_checkpoint(folder)
     kept = cache / "backbones" / f"{digest[:32]}-{version('transformers')}.json"
@@ -89,7 +90,7 @@ def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
         return BackboneFacts(**json.loads(kept.read_text()))
     except (OSError, ValueError, TypeError):  # not there, or not whole: found out again
         modality, head = find_head(folder)
-        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, head))
+        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, head, here=here))
     make_folder(kept.parent)
     write_whole(kept, json.dumps(asdict(facts)).encode())
     return facts
