@@ -192,6 +192,8 @@ def _tell_room(room: Room, width: int) -> list[str]:
         return []
     shelf = f" and {show_bytes(room.shelf_bytes)} of shelf" if room.shelf_bytes else ""
     memory = f"{show_bytes(room.worker_bytes)} of memory a worker ({show_bytes(room.memory_bytes)} free)"
+    if room.elsewhere:
+        memory = f"{show_bytes(room.worker_bytes)} of memory a worker (what the cluster's nodes have is not known here)"
     told = f"needs {show_bytes(room.results_bytes)} of disk{shelf} ({show_bytes(room.free_bytes)} free), {memory}"
     lines = wrap(told, width)
     return lines + [line for refusal in room.refusals for line in wrap(f"does not fit: {refusal}", width)]

@@ -78,7 +78,7 @@ def _survey(source: Source, keep: Keep, at: Callable[[str], AbstractContextManag
             tasks[task] = survey_task(spec, task, base=source.base, keep=keep)
     for name, folder in folders.items():
         with at(f"backbones.{name}"):
-            backbones[name] = survey_backbone(folder, source.cache)
+            backbones[name] = survey_backbone(folder, source.cache, here=spec.compute.address == "local")
             if backbones[name].modality == "text":
                 require_tokenizer(folder)
     for task, facts in tasks.items():
@@ -127,7 +127,7 @@ def survey_task(spec: Spec, task: str, *, base: Path, keep: Keep = lambda task, 
     )
 
 
-def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
+def survey_backbone(folder: Path, cache: Path, *, here: bool = True) -> BackboneFacts:
     """Return what a checkpoint is; remembered by content, for a second run of a suite should not import torch."""
     digest = digest_checkpoint(folder)
     # What was not tried beside the companions that are here now is tried: a broken one is to be told before training.
@@ -137,7 +137,7 @@ def survey_backbone(folder: Path, cache: Path) -> BackboneFacts:
         return BackboneFacts(**json.loads(kept.read_text()))
     except (OSError, ValueError, TypeError):  # not there, or not whole: found out again
         modality, head = find_head(folder)
-        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, head))
+        facts = BackboneFacts(digest=digest, modality=modality, blocks=count_blocks(folder, head, here=here))
     make_folder(kept.parent)
     write_whole(kept, json.dumps(asdict(facts)).encode())
     return facts

@@ -39,15 +39,15 @@ class Layers:
     parts: tuple[Part, ...]
 
 
-def count_blocks(folder: Path, auto_class: str) -> int:
-    """Return the number of blocks of a checkpoint's model, without loading its weights.
+def count_blocks(folder: Path, auto_class: str, *, here: bool = True) -> int:
+    """Return the number of blocks of a checkpoint's model, without loading its weights; `here` as in `check_size`.
 
     Raises `ModelError` where the folder is unsafe or its model has no list of blocks.
     """
     from harness.model.trunk import find_blocks
 
     check_checkpoint(folder)
-    model = check_size(folder, auto_class)
+    model = check_size(folder, auto_class, here=here)
     return len(list(model.get_submodule(find_blocks(model)).children()))
 
 

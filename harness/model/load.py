@@ -137,9 +137,10 @@ def build_empty(folder: Path, auto_class: str, *, device: str, **settings: objec
         return cast("nn.Module", getattr(transformers, auto_class).from_config(config).eval())
 
 
-def check_size(folder: Path, auto_class: str) -> nn.Module:
+def check_size(folder: Path, auto_class: str, *, here: bool = True) -> nn.Module:
     """Refuse a configuration that asks for far more parameters than the weight files hold, or the machine can.
 
+    `here` is False for a model that another machine will load: then this one's memory refuses nothing.
     Returns the model that was counted, on the meta device: a vocabulary of ten billion words is found without
     allocating it.
     """
@@ -153,7 +154,7 @@ def check_size(folder: Path, auto_class: str) -> nn.Module:
             "One of them is wrong: fetch the folder again, or do not use it."
         )
     needed, there = asked * _FLOAT_BYTES, read_machine().whole_bytes
-    if needed > there:
+    if here and needed > there:
         raise ModelError(
             f"{folder}: its {asked:,} parameters take {needed / 2**30:,.0f} GiB in float32, and this machine has "
             f"{there / 2**30:,.0f} GiB of memory. Choose a smaller backbone, or a larger machine."

@@ -15,7 +15,7 @@ from harness.machine import Machine, read_machine
 from harness.plan import Plan, expand
 from harness.prospect.hours import Hours, expect_hours, list_untold
 from harness.prospect.reuse import Reuse, find_reuse
-from harness.prospect.room import Need, Room, measure_room, refuse_memory
+from harness.prospect.room import Need, Room, measure_room, refuse_backbones
 from harness.prospect.timing import Timings, find_largest, read_timings, time_bench
 from harness.record.counts import count_fits, count_pending
 from harness.record.history import History
@@ -75,11 +75,14 @@ def plan_suite(
     workers = count_workers(spec.compute, sum(count_pending(study, history) for study in plan.studies))
     machine, parameters = read_machine(), _count_parameters(spec, source)
     known = read_timings(plan, spec, source.cache)
-    wanted = [bench for bench in list_untold(plan, history) if bench not in known]
-    if not time_fits or any(refuse_memory(parameters, machine)):
-        wanted = []
-    refused = [told for bench in wanted if (told := refuse_large(plan, source, bench, machine))]
-    timings, untimed = _time_fits(plan, spec, source, [] if refused else wanted, known, progress)
+    wanted = [bench for bench in list_untold(plan, history) if bench not in known] if time_fits else []
+    vast = [] if spec.compute.gpus_per_worker else list(refuse_backbones(plan, parameters, machine))
+    refused = [told for bench in wanted if not vast and (told := refuse_large(plan, source, bench, machine))]
+    timings, untimed = _time_fits(plan, spec, source, [] if vast or refused else wanted, known, progress)
+    if (
+        spec.compute.address != "local" and wanted
+    ):  # a node may have the memory, and this machine cannot time it
+        untimed = (*untimed, *vast, *refused)
     return Prospect(
         plan=plan,
         known={study.id: count_fits(study, history) for study in plan.studies},

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.cache import measure_shelf, sum_shelf
+from harness.candidate import list_depths
 from harness.machine import Machine
 from harness.plan import Plan
 from harness.prospect.timing import Timings
@@ -23,8 +24,8 @@ ROW_BYTES = 60  # of a row of it, without its probabilities: ids and targets bar
 FIT_BYTES = 2_500  # of a fit in the ledger, the journal and the tables: 1.1, 0.7 and 0.6 kB were seen
 REPORT_BYTES = 5_000_000  # tables, page and figures
 IMPORT_BYTES = 700_000_000  # torch, transformers and scikit-learn in a process that has fitted something
-# Weights twice (those that every fit starts from stay beside), gradients, and AdamW's two moments, in float32.
-BYTES_A_PARAMETER = 5 * 4
+WEIGHT_BYTES = 2 * 4  # in float32, twice: those that every fit starts from stay beside
+TRAINED_BYTES = 3 * 4  # a gradient and AdamW's two moments, of a weight that trains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,28 @@ class Room:
     worker_bytes: int  # of memory, for one worker
     measured: bool  # whether a worker's memory was measured
     memory_bytes: int  # free for workers
+    elsewhere: bool = False  # on a cluster, whose nodes' memory nobody has asked
     refusals: tuple[str, ...] = ()
 
 
-def estimate_fit_bytes(parameters: int) -> int:
-    """Return the memory of a process that tunes a whole network of so many parameters, without its activations."""
-    return IMPORT_BYTES + BYTES_A_PARAMETER * parameters
+def estimate_fit_bytes(parameters: int, trained: int) -> int:
+    """Return the memory of a process that trains so many of a network's parameters, without its activations."""
+    return IMPORT_BYTES + WEIGHT_BYTES * parameters + TRAINED_BYTES * trained
+
+
+def estimate_fits(plan: Plan, parameters: Mapping[str, int]) -> dict[str, int]:
+    """Return the memory of each backbone's largest fit, of the arm that trains the most blocks of it."""
+    least: dict[str, int] = {}
+    for study in plan.studies:
+        if study.space is not None:
+            depth = min(list_depths(dict(study.space.values)["freeze_depth"]))
+            least[study.backbone] = min(depth, least.get(study.backbone, depth))
+    estimates = {}
+    for name, count in parameters.items():
+        blocks = plan.survey.backbones[name].blocks
+        trained = max(0, blocks - least.get(name, blocks)) / blocks
+        estimates[name] = estimate_fit_bytes(count, round(trained * count))
+    return estimates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +80,7 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
     wanted = sum(timing.shelf_bytes for timing in need.timings.values())
     shelf_bytes = max(0, min(compute.shelf_bytes, wanted) - sum_shelf(cache))
     measured = max((timing.peak_bytes for timing in need.timings.values()), default=0)
-    guessed = max(map(estimate_fit_bytes, need.parameters.values()), default=IMPORT_BYTES)
+    guessed = max(estimate_fits(need.plan, need.parameters).values(), default=IMPORT_BYTES)
     room = Room(
         results_bytes=results_bytes,
         shelf_bytes=shelf_bytes,
@@ -71,24 +88,31 @@ def measure_room(need: Need, compute: Compute, *, machine: Machine, results: Pat
         worker_bytes=measured or guessed,
         measured=bool(measured),
         memory_bytes=machine.free_bytes,
+        elsewhere=compute.address != "local",
     )
     faults = [
-        *need.refused,
-        *refuse_memory(need.parameters, machine),
-        *_refuse_workers(room, need.workers),
+        *([] if room.elsewhere else _refuse_memory(need, compute, room, machine)),
         *_refuse_disk(room, results, cache),
     ]
     return replace(room, refusals=tuple(faults))
 
 
-def refuse_memory(parameters: Mapping[str, int], machine: Machine) -> Iterator[str]:
+def _refuse_memory(need: Need, compute: Compute, room: Room, machine: Machine) -> Iterator[str]:
+    yield from need.refused
+    if not compute.gpus_per_worker:  # whose memory is not this machine's
+        yield from refuse_backbones(need.plan, need.parameters, machine)
+    yield from _refuse_workers(room, need.workers)
+
+
+def refuse_backbones(plan: Plan, parameters: Mapping[str, int], machine: Machine) -> Iterator[str]:
     """Yield each backbone of which one fit is more than the whole machine, before anything tries."""
     whole = machine.whole_bytes
-    for name, count in parameters.items():
-        if (needed := estimate_fit_bytes(count)) > whole:
+    for name, needed in estimate_fits(plan, parameters).items():
+        if needed > whole:
             yield (
-                f"backbones.{name}: tuning its {count / 1e6:.0f} M parameters takes {needed / GIB:.1f} GiB before the "
-                f"first example, and this machine gives {whole / GIB:.1f}: use a smaller backbone or a larger machine"
+                f"backbones.{name}: tuning its {parameters[name] / 1e6:.0f} M parameters takes {needed / GIB:.1f} "
+                f"GiB before the first example, and this machine gives {whole / GIB:.1f}: use a smaller backbone "
+                "or a larger machine"
             )
 
 

@@ -37,16 +37,38 @@ def test_a_suite_that_fits_is_refused_nothing(tmp_path: Path) -> None:
     assert room.refusals == ()
     fits = sum(study.fits for study in PLAN.studies)
     assert fits * 5_000 < room.results_bytes < fits * 20_000 + 6_000_000
-    assert (room.worker_bytes, room.measured) == (estimate_fit_bytes(10**8), False)
+    assert (room.worker_bytes, room.measured) == (estimate_fit_bytes(10**8, 10**8), False)
 
 
 def test_a_backbone_that_is_larger_than_the_machine_is_refused_by_name(tmp_path: Path) -> None:
-    need = replace(NEED, parameters={"small": 10**6, "b": 10**9}, workers=1)
+    backbones = {"small": PLAN.survey.backbones["b"], "b": PLAN.survey.backbones["b"]}
+    plan = replace(PLAN, survey=replace(PLAN.survey, backbones=backbones))
+    need = replace(NEED, plan=plan, parameters={"small": 10**6, "b": 10**9}, workers=1)
     (refusal,) = measure(tmp_path, need).refusals
     assert refusal.startswith("backbones.b: tuning its 1000 M parameters takes")
     limited = replace(MACHINE, limit_bytes=2 * GB)
     (refusal,) = measure(tmp_path, replace(NEED, workers=1), limited).refusals
     assert "this machine gives 1.9" in refusal
+
+
+def test_an_arm_that_trains_no_block_needs_no_room_for_gradients(tmp_path: Path) -> None:
+    blocks = PLAN.survey.backbones["b"].blocks
+    plan = plan_of(read(arms={"head": {"freeze_depth": "all"}}, baselines=["majority"]))
+    need = replace(NEED, plan=plan, parameters={"b": 10**9}, workers=1)
+    assert blocks > 0
+    assert measure(tmp_path, need).refusals == ()
+    assert measure(tmp_path, replace(need, plan=PLAN)).refusals != ()
+
+
+def test_the_drivers_memory_refuses_nothing_of_a_cluster_and_only_workers_of_a_gpu(tmp_path: Path) -> None:
+    timings = {("t", "b"): replace(TIMING, peak_bytes=9 * GB)}
+    vast = replace(NEED, parameters={"b": 10**10}, timings=timings)
+    assert len(measure(tmp_path, replace(vast, refused=("t · b: a fit takes 20 GB",))).refusals) == 3
+    elsewhere = replace(vast, refused=("t · b: a fit takes 20 GB",))
+    room = measure(tmp_path, elsewhere, compute=Compute(address="head:6379"))
+    assert (room.refusals, room.elsewhere) == ((), True)
+    (refusal,) = measure(tmp_path, vast, compute=Compute(gpus_per_worker=0.5)).refusals
+    assert "2 workers" in refusal
 
 
 def test_more_workers_than_memory_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
