@@ -87,6 +87,7 @@ def test_a_full_disk_behind_stderr_costs_nothing(tmp_path: Path) -> None:
 def test_a_locale_without_letters_gets_a_readable_status(tmp_path: Path) -> None:
     folder = make_run(tmp_path)
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
+    plain["PYTHONIOENCODING"] = ""  # tox sets it, and it goes before the locale
     ended = subprocess.run(
         [*COMMAND, "status", str(folder)], env=os.environ | plain, capture_output=True, check=True, timeout=60
     )

@@ -37,4 +37,4 @@ def test_a_lock_records_listed_facts_of_its_environment_alone(ran: Path) -> None
     }  # fmt: skip
     assert set(lock["versions"]) == {"python", *PACKAGES}
     assert set(lock["machine"]) == {"system", "processor"}
-    assert set(lock["survey"]) == {"tasks", "backbones"}
+    assert set(lock["survey"]) == {"tasks", "backbones", "missing"}
