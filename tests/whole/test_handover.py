@@ -85,7 +85,15 @@ def test_a_run_without_streams_in_a_plain_locale_ends_as_ever(
     place: Path, ended: list[Command], redirections: str
 ) -> None:
     command = start_in_shell(
-        place, 1, redirections, *FEW, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", COLUMNS="40"
+        place,
+        1,
+        redirections,
+        *FEW,
+        LC_ALL="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+        COLUMNS="40",
+        PYTHONIOENCODING="",
     )
     ended.append(command)
     assert command.finish() == 0
