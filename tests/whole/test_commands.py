@@ -97,6 +97,13 @@ def test_a_killed_worker_costs_its_run_nothing(start: Start, undisturbed: Any) -
     finish(command, undisturbed)
 
 
+def check_forced(run: Path) -> None:
+    """The log tells of the signal once, at its end, and of no fault."""
+    entries = [(entry.kind, entry.text) for entry in read_log(run)]
+    assert entries[-1] == FORCED
+    assert not {"forced", "error"} & {kind for kind, _ in entries[:-1]}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_ends_at_once_on_sigterm_and_the_same_command_goes_on(
     workers: int, start: Start, undisturbed: Any
@@ -106,7 +113,7 @@ def test_a_run_ends_at_once_on_sigterm_and_the_same_command_goes_on(
     command.process.terminate()
     assert command.finish(STOP_S) == 143
     wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=FAREWELL_S)
-    assert [(entry.kind, entry.text) for entry in read_log(command.run)][1:] == [FORCED]
+    check_forced(command.run)
     acknowledged = read_history(command.run)
     assert acknowledged.damage == ()
 
@@ -122,7 +129,7 @@ def test_sigterm_while_the_workers_are_being_started_is_heard(start: Start) -> N
     assert command.finish(STOP_S) == 143, command.said()
     wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=FAREWELL_S)
     assert "Traceback" not in command.said()
-    assert [(entry.kind, entry.text) for entry in read_log(command.run)][1:] == [FORCED]
+    check_forced(command.run)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
