@@ -69,7 +69,7 @@ def finish(command: Command, table: Any) -> None:
     assert command.finish() == 0, command.said()
     check_complete(command.run)
     assert read_table(command.run) == table
-    assert command.left() == {}
+    wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=STOP_S)
     assert "Traceback" not in command.said()
 
 
@@ -140,7 +140,7 @@ def test_ctrl_c_lets_running_folds_end_and_the_same_command_goes_on(
     command.wait_for_folds(IN_MIDST)
     command.interrupt()
     assert command.finish() == 130
-    assert command.left() == {}
+    wait_for(lambda: not command.left(), f"end of {command.left()}", limit_s=STOP_S)
     assert "finishing the folds that run" in command.said()
     assert GOES_ON in command.said()
     acknowledged = read_history(command.run)
