@@ -132,7 +132,7 @@ def test_nodes_that_share_no_folder_give_the_table_of_one_worker(
     assert head.parcels() == set()  # it sees the driver's folder
     assert not list(node.folder.glob("**/ledger.jsonl"))
     assert machines.token.stat().st_mode & 0o777 == 0o600
-    assert command.left() == {}
+    wait_for(lambda: not command.left(), "end of its processes", limit_s=5)
 
 
 def test_a_node_that_is_killed_costs_its_folds_once_and_one_that_is_added_gets_work(
