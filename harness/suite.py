@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from harness.record.scores import FoldJob
     from harness.search.drive import Outcome
     from harness.search.events import Event
+    from harness.search.schedule import Schedule
 
     Found = tuple[Source, Survey, dict[str, Rows]]
 
@@ -189,23 +190,13 @@ def _search(
     on_event: Callable[[Event], None],
 ) -> Outcome:
     """Drive every study to its end in a pool of workers, then take the scores on what was locked away."""
-    from harness.search.allotment import allot
     from harness.search.drive import drive
     from harness.search.events import PoolOpened
     from harness.search.proposals import Proposals
-    from harness.search.schedule import Schedule
 
     before = ledger.history()
     pending = sum(count_pending(study, before) for study in plan.studies)
-    schedule = Schedule(
-        plan.studies,
-        ledger.history,
-        allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
-        clock=time.monotonic,
-        hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
-        workers=count_workers(spec.compute, pending),
-        rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
-    )
+    schedule = _open_schedule(spec, plan, source, folder, ledger, began=began, began_s=began_s)
     pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
         on_event(PoolOpened())
@@ -239,6 +230,33 @@ def _search(
     if stop():
         return replace(outcome, ended="stopped")
     return replace(outcome, ended="deadline", why=schedule.tell_end())
+
+
+def _open_schedule(
+    spec: Spec,
+    plan: Plan,
+    source: Source,
+    folder: Path,
+    ledger: Ledger,
+    *,
+    began: datetime,
+    began_s: float,
+) -> Schedule:
+    """Return what says which fits may start, by the spec's budget and by the seconds that an earlier plan timed."""
+    from harness.search.allotment import allot
+    from harness.search.schedule import Schedule
+
+    before = ledger.history()
+    pending = sum(count_pending(study, before) for study in plan.studies)
+    return Schedule(
+        plan.studies,
+        ledger.history,
+        allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
+        clock=time.monotonic,
+        hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
+        workers=count_workers(spec.compute, pending),
+        rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
+    )
 
 
 def _list_tests(spec: Spec, plan: Plan, folder: Path, history: History, *, reopen: bool) -> list[FoldJob]:
