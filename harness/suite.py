@@ -196,7 +196,10 @@ def _search(
 
     before = ledger.history()
     pending = sum(count_pending(study, before) for study in plan.studies)
-    schedule = _open_schedule(spec, plan, source, folder, ledger, began=began, began_s=began_s)
+    workers = count_workers(spec.compute, pending)
+    schedule = _open_schedule(
+        spec, plan, source, folder, ledger, workers=workers, began=began, began_s=began_s
+    )
     pool = open_pool(spec.compute, source, pending, insecure=insecure, on_event=on_event)
     try:
         on_event(PoolOpened())
@@ -239,6 +242,7 @@ def _open_schedule(
     folder: Path,
     ledger: Ledger,
     *,
+    workers: int,
     began: datetime,
     began_s: float,
 ) -> Schedule:
@@ -246,15 +250,13 @@ def _open_schedule(
     from harness.search.allotment import allot
     from harness.search.schedule import Schedule
 
-    before = ledger.history()
-    pending = sum(count_pending(study, before) for study in plan.studies)
     return Schedule(
         plan.studies,
         ledger.history,
-        allot(spec.budget, began=began, began_s=began_s, spent_s=before.spent_s),
+        allot(spec.budget, began=began, began_s=began_s, spent_s=ledger.history().spent_s),
         clock=time.monotonic,
         hints=hint_fits(plan, read_timings(plan, spec, source.cache)),
-        workers=count_workers(spec.compute, pending),
+        workers=workers,
         rehearse=lambda: write_results(folder, plan, ledger.history(), spec),
     )
 
